@@ -1,0 +1,39 @@
+"""eeviz: see, tune and search early-exit neural networks.
+
+Public names load on first use (PEP 562), so that `import eeviz` costs milliseconds and loads no torch, plotly or widgets.
+"""
+
+from importlib import import_module
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "Cost": "eeviz.core.records",
+    "ProductCost": "eeviz.core.records",
+    "ExitRecords": "eeviz.core.records",
+    "balanced": "eeviz.core.records",
+    "Policy": "eeviz.core.policy",
+    "Routing": "eeviz.core.policy",
+    "route": "eeviz.core.policy",
+    "Front": "eeviz.core.thresholds",
+    "front": "eeviz.core.thresholds",
+    "tune": "eeviz.core.thresholds",
+    "load_dataset": "eeviz.datasets",
+    "load_demo": "eeviz.demos",
+    "demos": "eeviz.demos",
+    "explore": "eeviz.ui",
+}
+
+__all__ = list(_HOME)
+
+
+def __getattr__(name):
+    if name not in _HOME:
+        raise AttributeError(f"module 'eeviz' has no attribute {name!r}; public names are {', '.join(__all__)}")
+    value = getattr(import_module(_HOME[name]), name)
+    globals()[name] = value  # the next access skips this function
+    return value
+
+
+def __dir__():
+    return sorted({*globals(), *__all__})
