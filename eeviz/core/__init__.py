@@ -1,0 +1,1 @@
+"""Values and pure functions of early-exit networks; numpy and the standard library only."""

@@ -1,0 +1,157 @@
+"""The .npz form of ExitRecords: plain arrays and one JSON text, never pickle.
+
+Arrays: confidence, predicted, label; optional position, weight, group, exits, classes, logits, thumbnails; `meta` is
+JSON with costs, dataset, split, removable, measure, temperature. A file made without eeviz needs `label`, either
+`logits` (N, E, C) or `confidence` and `predicted` (N, E), and `backbone` and `heads` (E,) in MACs instead of `meta`.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import tempfile
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from .cost import Cost, cost_from_dict
+from .records import ExitRecords
+
+FORMAT = "eeviz-records"
+VERSION = 1
+LIMIT_BYTES = 4 << 30  # an archive that unpacks to more is refused before it is read
+_ARRAYS = ("confidence", "predicted", "label", "position", "weight", "group", "logits", "thumbnails")
+
+
+def save(records: ExitRecords, path) -> None:
+    """Write `records` to `path`: first beside it, then moved, so that a failed write leaves the old file."""
+    meta = {
+        "format": FORMAT,
+        "version": VERSION,
+        "costs": {name: cost.to_dict() for name, cost in records.costs.items()},
+        "dataset": records.dataset,
+        "split": records.split,
+        "removable": records.removable,
+        "measure": records.measure,
+        "temperature": records.temperature,
+    }
+    arrays = {name: getattr(records, name) for name in _ARRAYS if getattr(records, name) is not None}
+    arrays["predicted"] = _smallest(arrays["predicted"])
+    arrays["label"] = _smallest(arrays["label"])
+    arrays["exits"] = np.array(records.exits)
+    if records.classes:
+        arrays["classes"] = np.array(records.classes)
+    arrays["meta"] = np.array(json.dumps(meta))
+    path = Path(path)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            np.savez_compressed(file, **arrays)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def _smallest(values: np.ndarray) -> np.ndarray:
+    return values.astype(np.min_scalar_type(int(values.max())))
+
+
+def load(source) -> ExitRecords:
+    """Records from a path or binary file. Raises ValueError in words for anything else; a missing path is one too."""
+    if isinstance(source, (str, os.PathLike)):
+        name = os.fspath(source)
+        if not Path(name).is_file():
+            raise ValueError(f"{name}: no such file.")
+        with open(name, "rb") as file:
+            return _read(file, Path(name).name)
+    return _read(source, getattr(source, "name", None) or "the file")
+
+
+def loads(data: bytes, name: str = "the file") -> ExitRecords:
+    """Records from the bytes of an .npz."""
+    return _read(io.BytesIO(data), name)
+
+
+def _read(file, name: str) -> ExitRecords:
+    try:
+        with zipfile.ZipFile(file) as archive:
+            unpacked = sum(member.file_size for member in archive.infolist())
+        if unpacked > LIMIT_BYTES:
+            raise ValueError(f"{name} unpacks to {unpacked / 1e9:.1f} GB, more than the {LIMIT_BYTES / 1e9:.1f} GB allowed.")
+        file.seek(0)
+        with np.load(file, allow_pickle=False) as archive:
+            arrays = {key: _array(archive, key, name) for key in archive.files}
+    except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError) as error:
+        raise ValueError(f"{name} is not a complete .npz file ({error}). Save records with ExitRecords.save(path).") from error
+    try:
+        return _records(arrays)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from error
+
+
+def _array(archive, key: str, name: str) -> np.ndarray:
+    try:
+        return archive[key]
+    except ValueError as error:
+        if "pickle" in str(error) or "Object" in str(error):
+            raise ValueError(
+                f"{name}: array {key!r} holds Python objects (a pickle), which is never opened. Save plain numbers or strings."
+            ) from error
+        raise ValueError(f"{name}: array {key!r} cannot be read ({error}).") from error
+    except Exception as error:  # zlib, struct and tokenizer errors of a damaged member have no common base
+        raise ValueError(f"{name}: array {key!r} is damaged ({error}).") from error
+
+
+def _records(arrays: dict[str, np.ndarray]) -> ExitRecords:
+    meta = _meta(arrays)
+    if "label" not in arrays:
+        raise ValueError(f"array 'label' is missing; found {', '.join(sorted(arrays)) or 'nothing'}.")
+    fields = {name: arrays[name] for name in ("position", "weight", "group", "thumbnails") if name in arrays}
+    fields |= {name: tuple(map(str, arrays[name].ravel())) for name in ("exits", "classes") if name in arrays}
+    fields |= {name: str(meta[name]) for name in ("dataset", "split") if name in meta}
+    fields["removable"] = bool(meta.get("removable", True))
+    costs = _costs(meta, arrays)
+    temperature = meta.get("temperature")
+    if "confidence" not in arrays and "logits" in arrays:
+        measure = meta.get("measure") or "max_probability"
+        return ExitRecords.from_logits(arrays["logits"], arrays["label"], costs, measure, temperature, **fields)
+    for name in ("confidence", "predicted"):
+        if name not in arrays:
+            raise ValueError(f"array {name!r} is missing (or give 'logits'); found {', '.join(sorted(arrays))}.")
+    return ExitRecords(
+        arrays["confidence"],
+        arrays["predicted"],
+        arrays["label"],
+        costs,
+        logits=arrays.get("logits"),
+        measure=str(meta.get("measure", "")),
+        temperature=temperature,
+        **fields,
+    )
+
+
+def _meta(arrays: dict[str, np.ndarray]) -> dict:
+    if "meta" not in arrays:
+        return {}
+    try:
+        meta = json.loads(str(arrays["meta"][()]))
+    except (json.JSONDecodeError, IndexError) as error:
+        raise ValueError(f"'meta' is not valid JSON ({error}).") from error
+    if not isinstance(meta, dict) or meta.get("format") != FORMAT:
+        raise ValueError("'meta' is not of the format eeviz-records.")
+    if meta.get("version", 0) > VERSION:
+        raise ValueError(f"the file has format version {meta['version']}, this eeviz reads up to {VERSION}: update eeviz.")
+    return meta
+
+
+def _costs(meta: dict, arrays: dict[str, np.ndarray]) -> dict:
+    if "costs" in meta:
+        if not isinstance(meta["costs"], dict):
+            raise ValueError("'meta' has costs that are not a mapping.")
+        return {str(name): cost_from_dict(cost) for name, cost in meta["costs"].items()}
+    if "backbone" in arrays and "heads" in arrays:
+        return {"macs": Cost(arrays["backbone"], arrays["heads"])}
+    raise ValueError("no costs: give 'meta', or the arrays 'backbone' and 'heads' with the MACs of each exit.")
