@@ -1,6 +1,6 @@
 """eeviz: see, tune and search early-exit neural networks.
 
-Public names load on first use (PEP 562), so that `import eeviz` costs milliseconds and loads no torch, plotly or widgets.
+Public names load on first use (PEP 562): `import eeviz` costs milliseconds and loads no torch, plotly or widgets.
 """
 
 from importlib import import_module
@@ -8,8 +8,8 @@ from importlib import import_module
 __version__ = "0.1.0"
 
 _HOME = {
-    "Cost": "eeviz.core.records",
-    "ProductCost": "eeviz.core.records",
+    "Cost": "eeviz.core.cost",
+    "ProductCost": "eeviz.core.cost",
     "ExitRecords": "eeviz.core.records",
     "balanced": "eeviz.core.records",
     "Policy": "eeviz.core.policy",

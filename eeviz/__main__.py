@@ -1,0 +1,186 @@
+"""python -m eeviz: starts the dashboards, JupyterLab or the tests, and installs what they need."""
+
+import argparse
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import webbrowser
+from pathlib import Path
+
+from eeviz import __version__, environment, paths, serve
+from eeviz.packages import install_state, is_installed, pip_line
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    parser, arguments = _parse(sys.argv[1:] if argv is None else argv)
+    if arguments.command is None:
+        parser.print_help()
+        return 0
+    for name in ("SIGTERM", "SIGHUP"):  # a closed terminal ends everything as Ctrl-C does
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), _interrupt)
+    try:
+        if arguments.venv and not _runs_in(arguments.venv):
+            return _in_venv(arguments)
+        return {"run": _run, "lab": _lab, "test": _test, "install": _install, "status": _status}[arguments.command](
+            arguments
+        )
+    except (environment.InstallError, serve.ServeError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nStopped.")
+        return 130
+
+
+def _parse(argv):
+    parser = argparse.ArgumentParser(
+        "python -m eeviz", allow_abbrev=False, description="Early-exit networks: see, tune, search."
+    )
+    parser.add_argument("--version", action="version", version=f"eeviz {__version__}")
+    parser.add_argument(
+        "--venv", type=Path, help="first make the virtual environment VENV (in a checkout), then use it"
+    )
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    run = commands.add_parser("run", help="open the dashboards in the browser (Voila)")
+    lab = commands.add_parser("lab", help="open the notebooks in JupyterLab")
+    for command in (run, lab):
+        command.add_argument("--port", type=int, help="local port (default: the usual one if free, else any free one)")
+        command.add_argument("--no-browser", action="store_true", help="only print the address")
+    run.add_argument("--no-install", action="store_true", help="install nothing in the background")
+    commands.add_parser("test", help="install what is missing and run every test; options go on to pytest")
+    commands.add_parser("install", help="install everything in requirements.txt now")
+    commands.add_parser("status", help="say how far the installation is")
+    arguments, rest = parser.parse_known_args(argv)
+    if rest and arguments.command != "test":
+        parser.error(f"unknown argument: {' '.join(rest)}")
+    arguments.pytest, arguments.argv = rest, argv
+    return parser, arguments
+
+
+def _interrupt(*_):
+    raise KeyboardInterrupt
+
+
+def _say(text):
+    print(text, flush=True)  # at once also when the output goes to a file
+
+
+def _runs_in(venv) -> bool:
+    return venv.exists() and venv.samefile(sys.prefix)
+
+
+def _in_venv(arguments) -> int:
+    root = _checkout()
+    target = environment.Environment(root, arguments.venv.absolute())
+    target.make(_say)
+    target.install_explorer(_say)
+    command = [str(target.python), "-m", "eeviz", *arguments.argv]
+    if os.name != "nt":
+        sys.stdout.flush()
+        os.execv(command[0], command)
+    return subprocess.call(command)  # on Windows exec would return to the shell at once
+
+
+def _checkout() -> Path:
+    root = paths.checkout()
+    if root is None:
+        raise environment.InstallError("This needs a checkout of eeviz: the installed package has no requirements.txt.")
+    return root
+
+
+def _run(arguments) -> int:
+    _need("voila", "The dashboards")
+    server = serve.voila(paths.notebooks(), arguments.port)
+    with contextlib.ExitStack() as ends:
+        ends.callback(server.stop)
+        address = server.url("voila/render/index.ipynb")
+        _say(f"\n    eeviz: {address}    (Ctrl-C ends it)\n")
+        if not arguments.no_browser:
+            _open(address)
+        if not arguments.no_install:
+            _install_in_background(ends)
+        return server.wait()
+
+
+def _install_in_background(ends) -> None:
+    root = paths.checkout()
+    here = root and environment.current(root)
+    if not here:
+        return
+    if here.is_complete("everything"):
+        return
+
+    def install():
+        try:
+            here.install_everything(_say)
+            _say("Everything is installed.")
+        except environment.InstallError as error:
+            _say(str(error))
+
+    worker = threading.Thread(target=install, name="install")
+    worker.start()
+    ends.callback(worker.join)
+    ends.callback(here.cancel)  # called before the join: callbacks run last in, first out
+
+
+def _lab(arguments) -> int:
+    root = paths.checkout()
+    here = root and environment.current(root)
+    if here and not is_installed("jupyterlab"):
+        here.install_lab(_say)
+    _need("jupyterlab", "JupyterLab")
+    if root is None:  # an installed package is no place to edit notebooks in
+        root = Path.cwd()
+        if not (root / "notebooks").exists():
+            shutil.copytree(paths.notebooks(), root / "notebooks")
+            _say(f"Copied the notebooks to {root / 'notebooks'}")
+    server = serve.lab(root, arguments.port)
+    with contextlib.ExitStack() as ends:
+        ends.callback(server.stop)
+        address = server.url("lab/tree/notebooks/index.ipynb")
+        _say(f"\n    eeviz in JupyterLab: {address}    (Ctrl-C ends it)\n")
+        if not arguments.no_browser:
+            _open(address)
+        return server.wait()
+
+
+def _test(arguments) -> int:
+    root = _checkout()
+    here = environment.current(root)
+    if here:
+        here.install_everything(_say)
+    _need("pytest", "The test suite")
+    return subprocess.call([sys.executable, "-m", "pytest", *arguments.pytest], cwd=root)
+
+
+def _install(arguments) -> int:
+    here = environment.current(_checkout())
+    if here is None:
+        raise environment.InstallError("Nothing is installed into a system's Python; use --venv .venv.")
+    here.install_everything(_say)
+    return _status(arguments)
+
+
+def _status(_) -> int:
+    _say(str(install_state()))
+    return 0
+
+
+def _need(name, for_):
+    if not is_installed(name):
+        raise environment.InstallError(f"{for_} need {name}. Install it with: {pip_line([name])}")
+
+
+def _open(address):
+    if sys.platform != "linux" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
+        webbrowser.open(address)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
