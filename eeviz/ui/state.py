@@ -149,6 +149,10 @@ class ExplorerState(HasTraits):
             self.looks = (*self.looks, Look(datetime.now(UTC).isoformat(timespec="seconds"), self.setting))
             self.report_open = True
 
+    def made(self, setting: Setting) -> ExitRecords:
+        """The tuning split's records with the confidences of a setting."""
+        return self._made(self.source, setting.measure, setting.calibrated)
+
     def like_tuning(self, source: ExitRecords) -> ExitRecords:
         """Other records of the same network with the measure and the temperatures of the tuning split."""
         if source.logits is None or self.source.logits is None:

@@ -1,0 +1,139 @@
+"""The strip of figures for the report split, the comparison of pins, and the table that is exported: text only."""
+
+from __future__ import annotations
+
+import csv
+import io
+from html import escape
+
+import numpy as np
+
+from ..core import metrics, text
+from ..core.policy import Routing, route
+from ..core.records import ExitRecords
+
+
+def strip(records: ExitRecords, routing: Routing, static: float, reference=None) -> str:
+    """HTML strip: accuracy with interval, mean and worst cost, saving, shares; reference: (name, right (N,) bool)."""
+    interval = metrics.accuracy_interval(records, routing.right)
+    cells = [
+        ("accuracy", text.percent(routing.accuracy, 2), f"95 % interval {text.interval_percent(interval)}, {interval.method}"),
+        ("mean cost", text.quantity(routing.mean_cost, routing.unit), f"{text.percent(metrics.saving(routing.mean_cost, static))} below static"),
+        ("worst case", text.quantity(routing.worst_cost, routing.unit), f"{text.percent(routing.worst_cost / static - 1)} above static"),
+        ("95 % pay at most", text.quantity(routing.cost_quantile(0.95), routing.unit), ""),
+        ("leave at", " · ".join(text.percent(s, 0) for s in routing.share), " · ".join(records.exits)),
+    ]  # fmt: skip
+    if reference is not None:
+        name, right = reference
+        paired = metrics.paired_interval(records, routing.right, right)
+        cells.insert(1, (f"against {name}", text.interval_points(paired).split(" (")[0], f"95 % interval {_ends(paired)}, paired"))
+    inside = "".join(
+        f'<div class="ee-cell"><span>{escape(a)}</span><b>{escape(b)}</b><small>{escape(c)}</small></div>' for a, b, c in cells
+    )
+    return f'<div class="ee-strip">{inside}</div>'
+
+
+def _ends(interval: metrics.Interval) -> str:
+    return f"{100 * interval.low:+.2f} to {100 * interval.high:+.2f} pp".replace("-", "−")
+
+
+def report(app) -> str:
+    """The report split at the current policy, with the paired difference from the static network."""
+    state = app.state
+    records = state.like_tuning(state.report_source)
+    routing = route(records, state.policy, state.cost)
+    static = _static_cost(app)
+    words = (
+        f"<p class='ee-sentence'>{escape(records.split or 'report')} split, {len(records):,} samples, look {len(state.looks)}. "
+        "Thresholds chosen after looking here would be tuned on it: each look is counted and logged.</p>"
+    )
+    own = ("its own final exit", records.correct[:, -1])
+    trained = [(n.name, n.right(records.split)) for n in state.static if len(n.right(records.split)) == len(records)]
+    html = strip(records, routing, static, trained[-1] if trained else own)
+    if trained:
+        paired = metrics.paired_interval(records, routing.right, own[1])
+        html += f"<p class='ee-sentence'>Against its own final exit: {escape(text.interval_points(paired))}.</p>"
+    return html + words
+
+
+def _static_cost(app) -> float:
+    return app.state.records.cost(app.state.cost).static
+
+
+def comparison(app) -> str:
+    """HTML table of the current setting beside pins A and B, on the tuning split."""
+    state = app.state
+    if not state.pins:
+        return "<p class='ee-sentence'>Pin a setting as A, change something, and both appear here side by side.</p>"
+    static = _static_cost(app)
+    rows = [("now", state.routing, state.records)]
+    for name, setting in sorted(state.pins.items()):
+        records = state.made(setting)
+        rows.append((name, route(records, setting.policy, state.cost), records))
+    body = ""
+    for name, routing, records in rows:
+        paired = metrics.paired_interval(records, state.routing.right, routing.right)
+        difference = "" if name == "now" else text.interval_points(paired)
+        shares = " · ".join(text.percent(s, 0).replace(" ", "") for s in routing.share)
+        body += "<tr>" + "".join(
+            f"<td>{escape(cell)}</td>"
+            for cell in (
+                name, text.percent(routing.accuracy, 2), text.quantity(routing.mean_cost, routing.unit),
+                text.quantity(routing.worst_cost, routing.unit), text.percent(metrics.saving(routing.mean_cost, static)), shares,
+                difference,
+            )
+        ) + "</tr>"  # fmt: skip
+    head = "".join(f"<th scope='col'>{h}</th>" for h in ("", "accuracy", "mean", "worst case", "saving", "leave at", "now minus pin"))
+    return f"<table class='ee-table'><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def exit_rows(app) -> list[dict]:
+    """One row per exit: what the table and the CSV show."""
+    state = app.state
+    records, routing = state.records, state.routing
+    own = metrics.own_accuracy(records)
+    cost = records.cost(state.cost)
+    return [
+        {
+            "exit": records.exits[k],
+            "threshold": None if k == len(own) - 1 else state.policy.thresholds[k],
+            "samples": int(routing.count[k]),
+            "share": float(routing.share[k]),
+            "accuracy_of_those_leaving": float(routing.exit_accuracy[k]),
+            "accuracy_on_all": float(own[k]),
+            f"cost_{routing.unit}": float(routing.cost_at[k]),
+            f"head_{routing.unit}": float(np.prod([term.heads[k] for term in cost.terms])),
+            "ece": metrics.reliability(records, k).ece,
+        }
+        for k in range(records.exits_count)
+    ]
+
+
+def table(app) -> str:
+    """HTML of `exit_rows`."""
+    unit = app.state.routing.unit
+    head = ("exit", "threshold", "samples", "share", "right of those leaving", "right on all", "cost", "its own head", "ECE")
+    body = ""
+    for k, r in enumerate(exit_rows(app)):
+        last = k == len(app.state.policy.thresholds)
+        threshold = "takes all" if last else "removed" if r["threshold"] is None else f"{r['threshold']:.4g}"
+        cells = (
+            r["exit"], threshold, f"{r['samples']:,}", text.percent(r["share"]),
+            text.percent(r["accuracy_of_those_leaving"], 2), text.percent(r["accuracy_on_all"], 2),
+            text.quantity(r[f"cost_{unit}"], unit), text.quantity(r[f"head_{unit}"], unit), text.percent(r["ece"]),
+        )  # fmt: skip
+        body += "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>"
+    return (
+        "<table class='ee-table'><thead><tr>" + "".join(f"<th scope='col'>{h}</th>" for h in head)
+        + f"</tr></thead><tbody>{body}</tbody></table>"
+    )  # fmt: skip
+
+
+def to_csv(app) -> str:
+    """`exit_rows` as CSV text; removed exits have an empty threshold."""
+    rows = exit_rows(app)
+    out = io.StringIO()
+    writer = csv.DictWriter(out, fieldnames=list(rows[0]))
+    writer.writeheader()
+    writer.writerows(rows)
+    return out.getvalue()

@@ -1,0 +1,61 @@
+"""Style of the charts: one value of theme and projector mode, from which every view takes colours, sizes and layout."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import plotly.graph_objects as go
+
+from .figures import ink
+from .theme import exit_colors, exit_patterns
+
+RIGHT = {"light": "#2f7d4f", "dark": "#7cc99a"}
+WRONG = {"light": "#b3261e", "dark": "#f2938c"}
+
+
+@dataclass(frozen=True)
+class Style:
+    """theme "light" or "dark"; projector: large type. Fonts, grids and frames come from `figures.template`."""
+
+    theme: str = "light"
+    projector: bool = False
+
+    @property
+    def size(self) -> int:
+        return 19 if self.projector else 13
+
+    @property
+    def ink(self) -> str:
+        return ink(self.theme)["text"]
+
+    @property
+    def soft(self) -> str:
+        return ink(self.theme)["quiet"]
+
+    @property
+    def paper(self) -> str:
+        return ink(self.theme)["page"]
+
+    @property
+    def right(self) -> str:
+        return RIGHT[self.theme]
+
+    @property
+    def wrong(self) -> str:
+        return WRONG[self.theme]
+
+    def colors(self, exits: int) -> tuple[str, ...]:
+        return exit_colors(exits, self.theme)
+
+    def patterns(self, exits: int) -> tuple[str, ...]:
+        return exit_patterns(exits)
+
+    def layout(self, height: int = 380, **more) -> go.Layout:
+        """Layout of one chart; heights in CSS pixels grow in projector mode."""
+        base = {"height": int(height * (1.25 if self.projector else 1)), "margin": {"l": 60, "r": 16, "t": 40, "b": 52}, "dragmode": False}
+        return go.Layout({**base, **more})
+
+
+def escape_plotly(name: str) -> str:
+    """A name as plotly text: names may hold markup, which plotly would interpret."""
+    return name.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -1,0 +1,51 @@
+"""Per-exit accuracy: what each exit knows, beside how it does on the samples that left there."""
+
+from __future__ import annotations
+
+import plotly.graph_objects as go
+
+from ...core import metrics, text
+from .view import Chart
+
+
+def draw(app) -> go.Figure:
+    state, style = app.state, app.style
+    records, routing = state.records, state.routing
+    own = 100 * metrics.own_accuracy(records)
+    left = 100 * routing.exit_accuracy
+    colors, patterns = style.colors(records.exits_count), style.patterns(records.exits_count)
+    names = [f"{name}<br>{text.percent(share)} leave here" for name, share in zip(records.exits, routing.share, strict=True)]
+    traces = [
+        go.Bar(
+            x=names, y=own, name="on all samples", marker={"color": "rgba(128,128,128,0.25)", "line": {"color": list(colors), "width": 2}},
+            text=[f"{v:.1f}" for v in own], textposition="outside", cliponaxis=False,
+        ),
+        go.Bar(
+            x=names, y=left, name="on the samples that left here",
+            marker={"color": list(colors), "pattern": {"shape": list(patterns), "fgcolor": style.paper, "size": 6}},
+            text=[text.percent(v / 100).removesuffix(" %") for v in left], textposition="outside", cliponaxis=False,
+        ),
+    ]  # fmt: skip
+    low = min([v for v in (*own, *left) if v == v])
+    layout = style.layout(
+        380,
+        barmode="group",
+        yaxis=dict(title={"text": "accuracy (%)"}, range=[max(0, 10 * int((low - 5) // 10)), 104]),
+        xaxis=dict(type="category"),
+    )
+    return go.Figure(traces, layout)
+
+
+def describe(app) -> str:
+    records, routing = app.state.records, app.state.routing
+    own = metrics.own_accuracy(records)
+    parts = [
+        f"{name} answers {text.percent(share)} of the samples and is right on {text.percent(left)} of them "
+        f"(on all samples it would be right on {text.percent(all_)})"
+        for name, share, left, all_ in zip(records.exits, routing.share, routing.exit_accuracy, own, strict=True)
+        if share > 0
+    ]
+    return "; ".join(parts).capitalize() + ". The axis does not start at 0."
+
+
+CHART = Chart("Accuracy per exit", draw, describe)

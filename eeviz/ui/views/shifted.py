@@ -1,0 +1,58 @@
+"""Shifted inputs: the thresholds stay, the shares move. Shares need no labels, so they are always on show."""
+
+from __future__ import annotations
+
+import plotly.graph_objects as go
+
+from ...core import text
+from ...core.policy import route
+from .view import Chart
+
+
+def _routings(app):
+    state = app.state
+    rows = [(f"{state.records.split or 'tuning'} (clean)", state.routing)]
+    rows += [(label, route(state.like_tuning(r), state.policy, state.cost)) for label, r in state.shifted_source]
+    return rows[::-1]
+
+
+def draw(app) -> go.Figure:
+    style, records = app.style, app.state.records
+    rows = _routings(app)
+    colors, patterns = style.colors(records.exits_count), style.patterns(records.exits_count)
+    traces = [
+        go.Bar(
+            y=[label for label, _ in rows], x=[100 * r.share[k] for _, r in rows], orientation="h", name=records.exits[k],
+            marker={"color": colors[k], "pattern": {"shape": patterns[k], "fgcolor": style.paper, "size": 6}},
+            text=[f"{100 * r.share[k]:.0f}" if r.share[k] >= 0.04 else "" for _, r in rows], textposition="inside",
+            insidetextanchor="middle", textfont={"color": style.paper}, textangle=0,
+            hovertemplate="%{y}: %{x:.1f} % leave here<extra></extra>",
+        )
+        for k in range(records.exits_count)
+    ]  # fmt: skip
+    layout = style.layout(
+        70 * len(rows) + 100,
+        barmode="stack",
+        xaxis=dict(title={"text": "share of the samples leaving at each exit (%)"}, range=[0, 100]),
+        yaxis=dict(type="category"),
+        legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0, "traceorder": "normal"},
+    )
+    return go.Figure(traces, layout)
+
+
+def describe(app) -> str:
+    rows = _routings(app)[::-1]
+    if len(rows) == 1:
+        return "These records come without shifted inputs."
+    (_, clean), (label, worst) = rows[0], rows[-1]
+    cost = f"{text.quantity(clean.mean_cost, clean.unit)} to {text.quantity(worst.mean_cost, worst.unit)}"
+    words = (
+        f"At the same thresholds, “{label}” moves the share of the final classifier from {text.percent(clean.share[-1])} to "
+        f"{text.percent(worst.share[-1])} and the mean cost from {cost}."
+    )
+    if not app.state.report_open:
+        return words + " How the accuracy fares is report data: open the report to see it."
+    return words + " Accuracies: " + ", ".join(f"{name} {text.percent(r.accuracy)}" for name, r in rows[1:]) + "."
+
+
+CHART = Chart("Shifted inputs", draw, describe)

@@ -1,0 +1,95 @@
+"""View: one chart with the sentence under it. It draws only while it is on show, and always into the same figure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from html import escape
+
+import ipywidgets as widgets
+import plotly.graph_objects as go
+
+from ..figures import dress, figure
+
+
+@dataclass(frozen=True)
+class Chart:
+    """What makes a view: title of its tab, draw(app) -> go.Figure with a fixed list of traces, describe(app) -> text."""
+
+    title: str
+    draw: Callable[[object], go.Figure]
+    describe: Callable[[object], str]
+    click: Callable[[object, int, int], None] | None = None  # app, trace, point
+
+
+class View:
+    """A chart on the page. `show` builds it the first time and refreshes it when something changed meanwhile."""
+
+    def __init__(self, app, chart: Chart):
+        self.app, self.chart, self.title = app, chart, chart.title
+        self.box = widgets.VBox(layout=widgets.Layout(width="100%", min_width="0"))
+        self.sentence = widgets.HTML()
+        self.figure = None
+        self._shown = self._stale = False
+
+    def show(self) -> None:
+        self._shown = True
+        if self.figure is None:
+            self._build(self.chart.draw(self.app))
+        elif self._stale:
+            self.redraw()
+        self._stale = False
+
+    def hide(self) -> None:
+        self._shown = False
+
+    def changed(self) -> None:
+        """Something this view depends on is new: redraw now, or when next shown."""
+        if self._shown and self.figure is not None:
+            self.redraw()
+        else:
+            self._stale = True
+
+    def redraw(self) -> None:
+        """Bring the figure up to date; another number of traces (another number of exits) makes a new one."""
+        fresh = self.chart.draw(self.app)
+        if len(fresh.data) != len(self.figure.data):
+            old = self.figure
+            self._build(fresh)
+            old.close()
+            return
+        with self.figure.batch_update():
+            if self._look != self._wanted_look():
+                dress(self.figure, **self._wanted_look())
+                self._look = self._wanted_look()
+            for trace, new in zip(self.figure.data, fresh.data, strict=True):
+                trace.update(new.to_plotly_json())
+            self.figure.layout.update(_layout(fresh))
+        self._say()
+
+    def _wanted_look(self) -> dict:
+        style = self.app.style
+        return {"theme": style.theme, "projector": style.projector, "exits": self.app.state.records.exits_count}
+
+    def _build(self, fresh: go.Figure) -> None:
+        self._look = self._wanted_look()
+        self.figure = figure(fresh.data, _layout(fresh), **self._look)
+        if self.chart.click is not None:
+            for number, trace in enumerate(self.figure.data):
+                trace.on_click(self.app.guarded(self._clicked(number), f"reading a click on “{self.title}”"))
+        self._say()
+        self.box.children = (self.figure, self.sentence)
+
+    def _say(self) -> None:
+        self.sentence.value = f'<p class="ee-sentence">{escape(self.chart.describe(self.app))}</p>'
+
+    def _clicked(self, number: int):
+        def clicked(trace, points, _):
+            if points.point_inds:
+                self.chart.click(self.app, number, points.point_inds[0])
+
+        return clicked
+
+
+def _layout(figure: go.Figure) -> dict:
+    return {name: value for name, value in figure.layout.to_plotly_json().items() if name != "template"}
