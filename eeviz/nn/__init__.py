@@ -1,1 +1,1 @@
-"""Networks, training, counting: the only place that imports torch."""
+"""Networks, training and counting: the only part of eeviz that imports torch."""

@@ -1,47 +1,45 @@
-"""MACs: multiply-accumulates of convolution, linear and matmul operators, counted by fvcore on the built network.
+"""MACs of each backbone segment and each branch, counted by fvcore.
 
-Batch norm, pooling and element-wise operators count 0.
+MACs are the multiply-accumulates of convolution, linear and matmul operators; batch norm, pooling and element-wise
+operators count 0. fvcore calls them flops and also counts batch norm and pooling, which is why they are left out here.
 """
 
 from __future__ import annotations
 
 import logging
-import warnings
 
 import torch
-from torch import Tensor, nn
+from fvcore.nn import FlopCountAnalysis
+from torch import nn
 
 from ..core.cost import Cost
 from .network import EarlyExitNetwork
 
-COUNTED = ("conv", "linear", "addmm", "matmul", "bmm", "mm")
+COUNTED = frozenset({"conv", "linear", "addmm", "mm", "bmm", "baddbmm", "matmul", "einsum"})
+_REFUSED = ("attention", "lstm", "gru", "rnn")  # they multiply, but fvcore has no rule for them
 
 
-def macs(module: nn.Module, x: Tensor) -> int:
-    """MACs of `module` on one input x (1, ...), by tracing."""
-    from fvcore.nn import FlopCountAnalysis
-
-    was_training = module.training
+def count_macs(module: nn.Module, x: torch.Tensor) -> int:
+    """MACs of one call of `module` on x. Raises ValueError when it holds an operator that cannot be counted."""
+    analysis = FlopCountAnalysis(module, x).unsupported_ops_warnings(False).uncalled_modules_warnings(False)
     logging.getLogger("fvcore").setLevel(logging.ERROR)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch.jit.trace deprecations
-        analysis = FlopCountAnalysis(module.eval(), x).unsupported_ops_warnings(False).uncalled_modules_warnings(False)
-        count = sum(number for operator, number in analysis.by_operator().items() if operator in COUNTED)
-    module.train(was_training)
-    return int(count)
+    total = sum(count for operator, count in analysis.by_operator().items() if operator in COUNTED)
+    unknown = [name for name in analysis.unsupported_ops() if any(word in name for word in _REFUSED)]
+    if unknown:
+        raise ValueError(f"MACs of {', '.join(unknown)} cannot be counted; write them with matmul or linear operators.")
+    return int(total)
 
 
-@torch.no_grad()
-def count(network: EarlyExitNetwork, shape: tuple[int, ...]) -> Cost:
-    """Cost of a network on one input of `shape` (channels, H, W): backbone cumulative to each tap, each head, in MACs."""
-    was_training = network.training
+def macs(network: EarlyExitNetwork) -> Cost:
+    """Cost in MACs of one sample: backbone (E,) cumulative up to each exit's tap, heads (E,) of each branch."""
+    training = network.training
     network.eval()
-    x = torch.zeros(1, *shape)
-    total, backbone, heads = 0, [], []
-    for segment, branch in zip(network.segments, network.branches, strict=True):
-        total += macs(segment, x)
-        x = segment(x)
-        backbone.append(total)
-        heads.append(macs(branch, x))
-    network.train(was_training)
-    return Cost(backbone, heads)
+    x = torch.zeros(1, *network.input_shape)
+    backbone, heads = [], []
+    with torch.no_grad():
+        for segment, branch in zip(network.segments, network.branches, strict=True):
+            backbone.append(count_macs(segment, x) + (backbone[-1] if backbone else 0))
+            x = segment(x)
+            heads.append(count_macs(branch, x))
+    network.train(training)
+    return Cost(backbone, heads, unit="MACs")

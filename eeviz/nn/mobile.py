@@ -1,103 +1,133 @@
-"""Compact inverted-residual networks for small images, built from a plain description that JSON can hold."""
+"""Compact inverted-residual networks with early exits, built from a plain JSON-able architecture.
+
+Blocks: inverted residual (MobileNetV2, Sandler et al. 2018, arXiv:1801.04381) and its fused form, in which one full 3x3
+convolution replaces the expansion and the depthwise convolution (EfficientNetV2, Tan & Le 2021, arXiv:2104.00298).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from .network import EarlyExitNetwork
 
-FASHION = {
+FASHION: dict[str, Any] = {
+    "family": "inverted-residual",
     "input": [1, 28, 28],
     "classes": 10,
+    "mean": 0.2860,
+    "std": 0.3530,
     "width": 1.0,
     "stem": 8,
-    # a block: output channels, expansion, stride, fused (dense 3x3 expansion instead of pointwise + depthwise)
-    "segments": [
-        [[16, 2, 2, True], [16, 2, 1, True]],
-        [[32, 3, 2, True], [32, 3, 1, False]],
-        [[48, 3, 1, False], [48, 3, 1, False]],
-        [[64, 4, 1, False], [64, 4, 1, False]],
+    "blocks": [
+        {"channels": 16, "expansion": 3, "stride": 2, "fused": True},
+        {"channels": 16, "expansion": 2, "stride": 1, "fused": True},
+        {"channels": 40, "expansion": 3, "stride": 2, "fused": True},
+        {"channels": 40, "expansion": 3, "stride": 1, "fused": False},
+        {"channels": 40, "expansion": 3, "stride": 1, "fused": False},
+        {"channels": 56, "expansion": 4, "stride": 1, "fused": False},
+        {"channels": 56, "expansion": 4, "stride": 1, "fused": False},
+        {"channels": 56, "expansion": 4, "stride": 1, "fused": False},
     ],
-    # a branch: "conv" (dense 3x3) or "separable" (depthwise 3x3 + pointwise) or "pointwise", channels, stride
-    "branches": [["conv", 48, 2], ["separable", 128, 1], ["separable", 128, 1], ["pointwise", 192, 1]],
+    "exits": [
+        {"after": 1, "channels": [64, 96], "strides": [2, 2]},
+        {"after": 3, "channels": [112], "strides": [2]},
+        {"after": 5, "channels": [128], "strides": [2]},
+    ],
+    "final": 160,
 }
-"""Backbone and branches of the Fashion-MNIST demo: three exits and the final classifier."""
+"""The demo's network. exits: a branch after block `after`, one depthwise-separable convolution per entry of channels."""
 
 
-def _conv(inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1, act: bool = True) -> list[nn.Module]:
-    layers = [
-        nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False),
-        nn.BatchNorm2d(outputs),
-    ]
-    return [*layers, nn.ReLU(inplace=True)] if act else layers
+def static(architecture: dict[str, Any], width: float = 1.0) -> dict[str, Any]:
+    """The static network of an architecture: same backbone, final classifier only, channels scaled by `width`."""
+    return {**architecture, "exits": [], "width": width}
+
+
+def build(architecture: dict[str, Any], seed: int = 0) -> EarlyExitNetwork:
+    """The network of an architecture (a dict as `FASHION`), channels_last, initialised from `seed`.
+
+    `width` scales every channel count of the backbone, in steps of 4; branches keep theirs.
+    Raises ValueError for exits that are out of order or outside the blocks, or another family.
+    """
+    if architecture.get("family") != "inverted-residual":
+        raise ValueError(f"family {architecture.get('family')!r} is unknown: expected 'inverted-residual'.")
+    blocks, exits = architecture["blocks"], architecture["exits"]
+    after = [exit_["after"] for exit_ in exits]
+    if after != sorted(set(after)) or any(not 0 <= a < len(blocks) - 1 for a in after):
+        raise ValueError(f"exits: 'after' must rise and lie in 0..{len(blocks) - 2}, got {after}.")
+
+    def scaled(channels: int) -> int:
+        return max(4, 4 * round(channels * architecture["width"] / 4))
+
+    channels = scaled(architecture["stem"])
+    segment: list[nn.Module] = [_convolution(architecture["input"][0], channels, 3)]
+    segments, branches = [], []
+    for index, block in enumerate(blocks):
+        out = scaled(block["channels"])
+        segment.append(InvertedResidual(channels, out, block["expansion"], block["stride"], block["fused"]))
+        channels = out
+        if index in after:
+            segments.append(nn.Sequential(*segment))
+            branches.append(_branch(channels, exits[after.index(index)], architecture["classes"]))
+            segment = []
+    last = scaled(architecture["final"])
+    segments.append(nn.Sequential(*segment))
+    branches.append(nn.Sequential(_convolution(channels, last, 1), *_classifier(last, architecture["classes"])))
+    network = EarlyExitNetwork(segments, branches, architecture["input"], architecture["mean"], architecture["std"])
+    return _initialise(network, seed).to(memory_format=torch.channels_last)
 
 
 class InvertedResidual(nn.Module):
-    """Expand, 3x3, project (MobileNetV2, Sandler et al. 2018); fused: expansion and 3x3 are one dense convolution."""
+    """1x1 expansion, 3x3 depthwise, 1x1 projection; fused: one full 3x3 instead of the first two. Residual when shapes agree."""
 
-    def __init__(self, inputs: int, outputs: int, expansion: float, stride: int, fused: bool):
+    def __init__(self, channels: int, out: int, expansion: int, stride: int, fused: bool):
         super().__init__()
-        hidden = round(inputs * expansion)
+        wide = channels * expansion
         if fused:
-            layers = _conv(inputs, hidden, 3, stride)
+            layers = [*_convolution(channels, wide, 3, stride)]
         else:
-            layers = [*_conv(inputs, hidden, 1), *_conv(hidden, hidden, 3, stride, groups=hidden)]
-        self.body = nn.Sequential(*layers, *_conv(hidden, outputs, 1, act=False))
-        self.residual = stride == 1 and inputs == outputs
+            layers = [*_convolution(channels, wide, 1), *_convolution(wide, wide, 3, stride, groups=wide)]
+        self.layers = nn.Sequential(*layers, *_convolution(wide, out, 1, activation=False))
+        self.residual = stride == 1 and channels == out
 
-    def forward(self, x: Tensor) -> Tensor:
-        y = self.body(x)
+    def forward(self, x):
+        """(N, channels, H, W) -> (N, out, H / stride, W / stride)."""
+        y = self.layers(x)
         return x + y if self.residual else y
 
 
-def _channels(base: int, width: float) -> int:
-    return max(4, 4 * round(base * width / 4))
+def _convolution(channels: int, out: int, kernel: int, stride: int = 1, groups: int = 1, activation: bool = True):
+    layers = [nn.Conv2d(channels, out, kernel, stride, kernel // 2, groups=groups, bias=False), nn.BatchNorm2d(out)]
+    return nn.Sequential(*layers, *([nn.ReLU(inplace=True)] if activation else []))
 
 
-def build(config: Mapping, seed: int = 0, static: bool = False) -> EarlyExitNetwork:
-    """Network of a description such as `FASHION`, weights drawn from `seed`, channels_last.
-
-    static : the same backbone as one segment with the final classifier only. Raises ValueError for a bad description.
-    """
-    with torch.random.fork_rng():  # torch initialises layers from its global generator only
-        torch.manual_seed(seed)
-        network = _build(config, static)
-    return network.to(memory_format=torch.channels_last)
+def _classifier(channels: int, classes: int) -> list[nn.Module]:
+    return [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, classes)]
 
 
-def _build(config: Mapping, static: bool) -> EarlyExitNetwork:
-    if len(config["segments"]) != len(config["branches"]):
-        raise ValueError("the description needs one branch per segment.")
-    width, channels = config["width"], _channels(config["stem"], config["width"])
-    layers: list[nn.Module] = _conv(config["input"][0], channels, 3)
-    segments, branches = [], []
-    for blocks, branch in zip(config["segments"], config["branches"], strict=True):
-        for base, expansion, stride, fused in blocks:
-            outputs = _channels(base, width)
-            layers.append(InvertedResidual(channels, outputs, expansion, stride, fused))
-            channels = outputs
-        segments.append(nn.Sequential(*layers))
-        branches.append(_branch(branch, channels, config))
-        layers = []
-    if static:
-        return EarlyExitNetwork([nn.Sequential(*(layer for s in segments for layer in s))], [branches[-1]])
-    return EarlyExitNetwork(segments, branches)
+def _branch(channels: int, exit_: dict[str, Any], classes: int) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for out, stride in zip(exit_["channels"], exit_["strides"], strict=True):
+        layers += [*_convolution(channels, channels, 3, stride, groups=channels, activation=False)]
+        layers += [*_convolution(channels, out, 1)]
+        channels = out
+    return nn.Sequential(*layers, *_classifier(channels, classes))
 
 
-def _branch(branch, inputs: int, config: Mapping) -> nn.Module:
-    kind, base, stride = branch
-    outputs = _channels(base, config["width"])
-    if kind == "conv":
-        layers = _conv(inputs, outputs, 3, stride)
-    elif kind == "separable":
-        layers = [*_conv(inputs, inputs, 3, stride, groups=inputs), *_conv(inputs, outputs, 1)]
-    elif kind == "pointwise":
-        layers = _conv(inputs, outputs, 1)
-    else:
-        raise ValueError(f"branch {kind!r} is unknown: choose conv, separable or pointwise.")
-    return nn.Sequential(
-        *layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(outputs, config["classes"])
-    )
+def _initialise(network: EarlyExitNetwork, seed: int) -> EarlyExitNetwork:
+    """He et al. 2015 (arXiv:1502.01852) from a local generator; torch's own initialisation draws from the global one."""
+    generator = torch.Generator().manual_seed(seed)
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu", generator=generator)
+            if module.groups > 1:  # fan_out counts all groups' outputs although each input reaches only its own
+                with torch.no_grad():
+                    module.weight.mul_(math.sqrt(module.groups))
+        elif isinstance(module, nn.Linear):
+            nn.init.normal_(module.weight, std=0.01, generator=generator)
+            nn.init.zeros_(module.bias)
+    return network

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from ..core.calibration import BELOW_ONE, MEASURES
+from ..core.calibration import confidence_of
 from ..core.policy import Policy
-
-CHUNK = 64  # samples per step of `infer`: larger batches leave the CPU's cache
 
 
 @dataclass(frozen=True, eq=False)
 class Inference:
-    """Answers of real early-exit inference: predicted (N,) int64, exit_of (N,) int64, confidence (N,) float32."""
+    """What early-exit inference answered: predicted (N,) int64, exit_of (N,) int64, confidence (N,) float32 at that exit."""
 
     predicted: np.ndarray
     exit_of: np.ndarray
@@ -24,84 +25,109 @@ class Inference:
 
 
 class EarlyExitNetwork(nn.Module):
-    """E segments in a row, each followed by a branch that answers in C classes. A static network has E = 1."""
+    """E backbone segments and E branches; branch k reads the output of segment k and gives C logits.
 
-    def __init__(self, segments: list[nn.Module], branches: list[nn.Module]):
-        if len(segments) != len(branches) or not segments:
-            raise ValueError(f"one branch per segment is needed, got {len(segments)} segments, {len(branches)} branches.")
+    input_shape : (channels, height, width). mean, std : of pixel values in [0, 1], used by `prepare`.
+    Raises ValueError when segments and branches differ in number.
+    """
+
+    def __init__(
+        self,
+        segments: Iterable[nn.Module],
+        branches: Iterable[nn.Module],
+        input_shape: tuple[int, int, int],
+        mean: float = 0.0,
+        std: float = 1.0,
+    ):
         super().__init__()
-        self.segments = nn.ModuleList(segments)
-        self.branches = nn.ModuleList(branches)
+        self.segments, self.branches = nn.ModuleList(segments), nn.ModuleList(branches)
+        if len(self.segments) != len(self.branches) or not len(self.segments):
+            raise ValueError(
+                f"{len(self.segments)} segments but {len(self.branches)} branches: every segment needs its own branch."
+            )
+        self.input_shape, self.mean, self.std = tuple(input_shape), float(mean), float(std)
+
+    @property
+    def exits_count(self) -> int:
+        """E, the final classifier included."""
+        return len(self.segments)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits (N, E, C) of every exit for images x (N, channels, H, W)."""
+        """Logits (N, E, C) of every exit for x (N, channels, H, W)."""
         logits = []
         for segment, branch in zip(self.segments, self.branches, strict=True):
-            x = segment(x)
-            logits.append(branch(x))
-        return torch.stack(logits, dim=1)  # (N, E, C)
+            x = segment(x)  # (N, channels, h, w)
+            logits.append(branch(x))  # (N, C)
+        return torch.stack(logits, dim=1)
+
+    def prepare(self, images) -> Tensor:
+        """Images uint8 (N, H, W) or (N, H, W, channels), array or tensor -> standardised float32 (N, channels, H, W)."""
+        x = torch.as_tensor(np.array(images) if isinstance(images, np.ndarray) else images)
+        if x.dtype != torch.uint8 or x.ndim not in (3, 4):
+            raise ValueError(f"images: expected uint8 (N, H, W) or (N, H, W, channels), got {tuple(x.shape)}, {x.dtype}.")
+        x = x[:, None] if x.ndim == 3 else x.permute(0, 3, 1, 2)
+        if tuple(x.shape[1:]) != self.input_shape:
+            raise ValueError(f"images: this network reads (channels, H, W) = {self.input_shape}, got {tuple(x.shape[1:])}.")
+        x = x.to(torch.float32).div_(255.0).sub_(self.mean).div_(self.std)
+        return x.contiguous(memory_format=torch.channels_last)
+
+    def folded(self) -> EarlyExitNetwork:
+        """A copy in evaluation mode whose batch norms are folded into the convolutions before them: faster, same answers."""
+        network = copy.deepcopy(self).eval()
+        for module in network.modules():
+            if isinstance(module, nn.Sequential):
+                _fold(module)
+        return network.to(memory_format=torch.channels_last)
 
     @torch.inference_mode()
-    def infer(
-        self, x: Tensor, policy: Policy, *, measure: str = "max_probability", temperature=None, chunk: int = CHUNK
-    ) -> Inference:
-        """Early-exit inference of x (N, channels, H, W): decided samples are not computed any further.
+    def infer(self, x, policy: Policy, measure: str = "max_probability", temperature=None, chunk: int = 64) -> Inference:
+        """Early-exit inference that stops computing a sample where it leaves, and skips the heads of removed exits.
 
-        temperature : (E,) or None. Equal to `route` on the collected records except for samples whose confidence lies
-        within 1e-5 of a threshold. Raises ValueError when the policy has another number of exits.
+        x : float (N, channels, H, W), or uint8 images as in `prepare`. temperature : (E,) or None, as in the records.
+        chunk : samples computed together; small chunks stay in the processor's cache.
+        Equals `route` on this network's records except for samples within 1e-5 of a threshold (rounding differs with
+        the batch). Raises ValueError for a policy of another length.
         """
-        if len(policy.thresholds) != len(self.segments) - 1:
-            raise ValueError(f"the policy has {len(policy.thresholds)} thresholds, the network {len(self.segments) - 1}.")
-        was_training = self.training
-        self.eval()
-        scale = [1.0] * len(self.segments) if temperature is None else list(temperature)
-        try:
-            parts = [self._infer(part, policy, measure, scale) for part in x.split(chunk)]
-        finally:
-            self.train(was_training)
-        predicted, exit_of, confidence = (torch.cat(column).numpy() for column in zip(*parts, strict=True))
+        if len(policy.thresholds) != self.exits_count - 1:
+            raise ValueError(
+                f"the policy has {len(policy.thresholds)} thresholds, this network {self.exits_count - 1} exits before its final one."
+            )
+        if not isinstance(x, Tensor) or x.dtype == torch.uint8:
+            x = self.prepare(x)
+        if self.training:
+            raise ValueError("this network is in training mode: call .eval() before .infer(...).")
+        n = len(x)
+        predicted, exit_of = np.zeros(n, np.int64), np.zeros(n, np.int64)
+        confidence = np.zeros(n, np.float32)
+        for start in range(0, n, chunk):
+            part = slice(start, min(start + chunk, n))
+            self._infer_chunk(x[part], policy, measure, temperature, predicted[part], exit_of[part], confidence[part])
         return Inference(predicted, exit_of, confidence)
 
-    def _infer(self, x: Tensor, policy: Policy, measure: str, temperature) -> tuple[Tensor, Tensor, Tensor]:
-        samples, last = len(x), len(self.segments) - 1
-        predicted = torch.empty(samples, dtype=torch.int64)
-        exit_of = torch.empty(samples, dtype=torch.int64)
-        confidence = torch.empty(samples, dtype=torch.float32)
-        open_ = torch.arange(samples)  # samples not decided yet
+    def _infer_chunk(self, x, policy, measure, temperature, predicted, exit_of, confidence) -> None:
+        active = np.arange(len(x))  # rows of the chunk that x still holds
         for k, (segment, branch) in enumerate(zip(self.segments, self.branches, strict=True)):
             x = segment(x)
-            threshold = policy.thresholds[k] if k < last else 0.0
+            final = k == self.exits_count - 1
+            threshold = 0.0 if final else policy.thresholds[k]
             if threshold is None:
                 continue
-            logits = branch(x)  # (open, C)
-            sure = confidence_of(logits, measure, temperature[k])
-            leaves = sure >= torch.tensor(threshold, dtype=torch.float32)
-            gone = open_[leaves]
-            predicted[gone], exit_of[gone], confidence[gone] = logits[leaves].argmax(1), k, sure[leaves]
+            logits = branch(x).numpy()[:, None]  # (n, 1, C)
+            sure = confidence_of(logits, measure, None if temperature is None else [temperature[k]])[:, 0]
+            leaves = sure >= np.float32(threshold)
+            rows = active[leaves]
+            predicted[rows], exit_of[rows], confidence[rows] = logits[leaves, 0].argmax(axis=1), k, sure[leaves]
             if leaves.all():
-                break
+                return
             if leaves.any():
-                stays = (~leaves).nonzero().squeeze(1)
-                open_ = open_[stays]
-                x = _gather(x, stays)
-        return predicted, exit_of, confidence
+                stay = torch.from_numpy(np.flatnonzero(~leaves))
+                # index_select on (N, C, H, W) would drop channels_last and slow every later convolution
+                x = x.permute(0, 2, 3, 1).index_select(0, stay).permute(0, 3, 1, 2)
+                active = active[~leaves]
 
 
-def _gather(x: Tensor, index: Tensor) -> Tensor:
-    if x.dim() != 4:
-        return x.index_select(0, index)
-    # index_select drops channels_last, and every later convolution would be slower
-    return x.permute(0, 2, 3, 1).index_select(0, index).permute(0, 3, 1, 2)
-
-
-def confidence_of(logits: Tensor, measure: str, temperature: float = 1.0) -> Tensor:
-    """Confidence (N,) float32 in [0, 1) of logits (N, C); the torch twin of `core.calibration.confidence_of`."""
-    if measure not in MEASURES:
-        raise ValueError(f"measure {measure!r} is unknown: choose one of {', '.join(MEASURES)}.")
-    p = torch.softmax(logits.double() / temperature, dim=1)
-    if measure == "entropy":
-        confidence = 1 + torch.special.xlogy(p, p).sum(1) / np.log(p.shape[1])
-    else:
-        top = p.topk(2, dim=1).values
-        confidence = top[:, 0] - top[:, 1] if measure == "margin" else top[:, 0]
-    return confidence.float().clamp(0, float(BELOW_ONE))
+def _fold(sequence: nn.Sequential) -> None:
+    for index in range(len(sequence) - 1):
+        if isinstance(sequence[index], nn.Conv2d) and isinstance(sequence[index + 1], nn.BatchNorm2d):
+            sequence[index] = fuse_conv_bn_eval(sequence[index], sequence[index + 1])
+            sequence[index + 1] = nn.Identity()

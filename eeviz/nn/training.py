@@ -1,7 +1,4 @@
-"""Training: one function for early-exit and static networks; a generator of events that prints nothing.
-
-Deterministic in (network, data, recipe, seed, threads); resumes from its checkpoint to the same weights.
-"""
+"""Joint training of all exits, with distillation from the final one; a static network trains by the same function."""
 
 from __future__ import annotations
 
@@ -9,49 +6,50 @@ import math
 import os
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import torch
-from torch import Tensor, nn
-from torch.nn import functional as F
+import torch.nn.functional as F
+from torch import Tensor
 
+from ..datasets import Dataset
 from .network import EarlyExitNetwork
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How to train; the same for every network that is compared.
+    """How to train: stochastic gradient descent with Nesterov momentum, linear warm-up, then a cosine to zero.
 
-    Stochastic gradient descent with Nesterov momentum, linear warm-up, cosine decay to 0; random horizontal flips and
-    shifts. Early exits: weight `exit_weight` each beside the final classifier's 1, half labels, half distillation from
-    the final classifier's logits at `softness` (Hinton et al. 2015; in-place distillation as in Yu et al. 2018).
+    early_weight : weight of each early exit's loss (the final exit's is 1).
+    distillation : share of an early exit's loss that is the divergence from the final exit, softened by `softening`
+    (Hinton et al. 2015, arXiv:1503.02531; from the network's own last exit as in Phuong & Lampert 2019, ICCV).
+    shift : largest translation in pixels; images are also mirrored at random.
     """
 
-    epochs: int = 20
+    epochs: int = 16
     batch: int = 128
     learning_rate: float = 0.1
+    warm_up: float = 0.1
+    momentum: float = 0.9
     weight_decay: float = 5e-4
-    warmup_epochs: float = 1.0
     label_smoothing: float = 0.05
+    early_weight: float = 0.5
+    distillation: float = 0.5
+    softening: float = 2.0
     shift: int = 2
-    flip: bool = True
-    exit_weight: float = 0.5
-    softness: float = 2.0
+    seed: int = 0
+
+    def __post_init__(self):
+        if self.epochs < 1 or self.batch < 2:
+            raise ValueError(f"a recipe needs at least 1 epoch and 2 samples a batch, got {self.epochs} and {self.batch}.")
+        if not 0 <= self.distillation <= 1 or self.learning_rate <= 0:
+            raise ValueError("distillation must lie in [0, 1] and learning_rate above 0.")
 
 
 @dataclass(frozen=True)
-class Step:
-    """Progress inside an epoch: share of the whole training done, running loss."""
-
-    progress: float
-    loss: float
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """End of an epoch: mean loss, validation accuracy per exit (E,), learning rate, seconds spent."""
+class EpochEnd:
+    """One epoch is over: mean training loss, validation accuracy per exit, last learning rate, seconds it took."""
 
     epoch: int
     epochs: int
@@ -61,126 +59,123 @@ class Epoch:
     seconds: float
 
 
-def normalised(images: np.ndarray) -> Tensor:
-    """Float tensor (N, channels, H, W) in [-1, 1], channels_last, of uint8 images (N, H, W) or (N, H, W, channels)."""
-    x = torch.from_numpy(np.ascontiguousarray(images)).float().div_(127.5).sub_(1)
-    x = x.unsqueeze(1) if x.dim() == 3 else x.permute(0, 3, 1, 2)
-    return x.contiguous(memory_format=torch.channels_last)
+def train(
+    network: EarlyExitNetwork, training: Dataset, validation: Dataset, recipe: Recipe, checkpoint: Path | str | None = None
+) -> Iterator[EpochEnd]:
+    """Train `network` in place; yields an EpochEnd per epoch, those of a checkpoint that is resumed included.
+
+    The validation accuracy is only reported: no epoch is chosen by it, the last one counts.
+    checkpoint : written after each epoch; an existing one is resumed, and ends where an unbroken run would.
+    Raises ValueError when the checkpoint belongs to another recipe or network.
+    """
+    generator = torch.Generator().manual_seed(recipe.seed)
+    optimizer = _optimizer(network, recipe)
+    history: list[EpochEnd] = []
+    path = Path(checkpoint) if checkpoint else None
+    if path and path.is_file():
+        history = _resume(path, network, optimizer, generator, recipe)
+        yield from history
+    images = torch.from_numpy(training.images.copy())  # (N, H, W[, 3]) uint8
+    labels = torch.from_numpy(training.labels.copy())
+    steps = len(labels) // recipe.batch
+    if steps == 0:
+        raise ValueError(f"{len(labels)} training images are fewer than one batch of {recipe.batch}.")
+    for epoch in range(len(history), recipe.epochs):
+        started, total = time.perf_counter(), 0.0
+        network.train()
+        order = torch.randperm(len(labels), generator=generator)
+        for step in range(steps):
+            rate = _learning_rate(recipe, (epoch * steps + step) / (recipe.epochs * steps))
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            chosen = order[step * recipe.batch : (step + 1) * recipe.batch]
+            x = network.prepare(augment(images[chosen], recipe.shift, generator))
+            loss = joint_loss(network(x), labels[chosen], recipe)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            total += loss.item()
+        accuracy = evaluate(network, validation)
+        event = EpochEnd(epoch + 1, recipe.epochs, total / steps, accuracy, rate, time.perf_counter() - started)
+        history.append(event)
+        if path:
+            _save(path, network, optimizer, generator, recipe, history)
+        yield event
+    network.eval()
 
 
-def augment(x: Tensor, shift: int, flip: bool, generator: torch.Generator) -> Tensor:
-    """Random shifts by up to `shift` pixels (edges padded with the darkest value) and flips of a batch (N, c, H, W)."""
-    n, _, height, width = x.shape
-    if shift:
-        padded = F.pad(x, (shift,) * 4, value=-1.0).permute(0, 2, 3, 1)  # (N, H + 2s, W + 2s, c)
-        top, left = (torch.randint(0, 2 * shift + 1, (n, 1), generator=generator) for _ in range(2))
-        rows = (top + torch.arange(height))[:, :, None]  # (N, H, 1)
-        columns = (left + torch.arange(width))[:, None, :]  # (N, 1, W)
-        x = padded[torch.arange(n)[:, None, None], rows, columns].permute(0, 3, 1, 2)
-    if flip:
-        turned = torch.rand(n, generator=generator) < 0.5
-        x = torch.where(turned[:, None, None, None], x.flip(3), x)
-    return x.contiguous(memory_format=torch.channels_last)
-
-
-def loss_of(logits: Tensor, label: Tensor, recipe: Recipe) -> Tensor:
-    """Joint loss of logits (N, E, C): labels at the final exit, labels and distillation at the earlier ones."""
+def joint_loss(logits: Tensor, labels: Tensor, recipe: Recipe) -> Tensor:
+    """Weighted sum over exits of cross entropy and, at early exits, divergence from the final one; logits (N, E, C)."""
     final = logits[:, -1]
-    loss = F.cross_entropy(final, label, label_smoothing=recipe.label_smoothing)
-    teacher = F.log_softmax(final.detach() / recipe.softness, dim=1)
+    loss = F.cross_entropy(final, labels, label_smoothing=recipe.label_smoothing)
+    target = F.softmax(final.detach() / recipe.softening, dim=1)
     for k in range(logits.shape[1] - 1):
-        student = F.log_softmax(logits[:, k] / recipe.softness, dim=1)
-        soft = F.kl_div(student, teacher, log_target=True, reduction="batchmean") * recipe.softness**2
-        hard = F.cross_entropy(logits[:, k], label, label_smoothing=recipe.label_smoothing)
-        loss = loss + recipe.exit_weight * (hard + soft) / 2
+        own = F.cross_entropy(logits[:, k], labels, label_smoothing=recipe.label_smoothing)
+        soft = F.log_softmax(logits[:, k] / recipe.softening, dim=1)
+        divergence = F.kl_div(soft, target, reduction="batchmean") * recipe.softening**2
+        loss = loss + recipe.early_weight * ((1 - recipe.distillation) * own + recipe.distillation * divergence)
     return loss
 
 
-def learning_rate(progress: float, recipe: Recipe) -> float:
-    """Linear warm-up, then cosine to 0, of progress in [0, 1]."""
-    warm = recipe.warmup_epochs / recipe.epochs
-    if progress < warm:
-        return recipe.learning_rate * progress / warm
-    return recipe.learning_rate * 0.5 * (1 + math.cos(math.pi * (progress - warm) / (1 - warm)))
+def augment(images: Tensor, shift: int, generator: torch.Generator) -> Tensor:
+    """Each image (N, H, W[, 3]) uint8 mirrored with probability 1/2 and moved by up to `shift` pixels, zeros filled in."""
+    n, height, width = images.shape[:3]
+    padded = torch.zeros(n, height + 2 * shift, width + 2 * shift, *images.shape[3:], dtype=images.dtype)
+    padded[:, shift : shift + height, shift : shift + width] = images
+    offset = torch.randint(0, 2 * shift + 1, (2, n, 1), generator=generator)
+    rows, columns = offset[0] + torch.arange(height), offset[1] + torch.arange(width)  # (N, H), (N, W)
+    mirrored = torch.rand(n, generator=generator) < 0.5
+    columns = torch.where(mirrored[:, None], columns.flip(1), columns)
+    return padded[torch.arange(n)[:, None, None], rows[:, :, None], columns[:, None, :]]
 
 
 @torch.inference_mode()
-def logits_of(network: nn.Module, x: Tensor, chunk: int = 500) -> Tensor:
-    """Logits (N, E, C) float32 of normalised images x, in evaluation mode."""
-    was_training = network.training
+def evaluate(network: EarlyExitNetwork, dataset: Dataset, batch: int = 250) -> tuple[float, ...]:
+    """Accuracy of each exit (E,) on a data set."""
     network.eval()
-    result = torch.cat([network(part) for part in x.split(chunk)])
-    network.train(was_training)
-    return result
+    right = torch.zeros(network.exits_count, dtype=torch.int64)
+    for start in range(0, len(dataset), batch):
+        logits = network(network.prepare(dataset.images[start : start + batch]))  # (n, E, C)
+        labels = torch.from_numpy(dataset.labels[start : start + batch].copy())
+        right += (logits.argmax(dim=2) == labels[:, None]).sum(dim=0)
+    return tuple((right.double() / len(dataset)).tolist())
 
 
-def train(
-    network: EarlyExitNetwork,
-    images: np.ndarray,
-    label: np.ndarray,
-    validation: tuple[np.ndarray, np.ndarray],
-    recipe: Recipe,
-    *,
-    seed: int = 0,
-    checkpoint: Path | None = None,
-) -> Iterator[Step | Epoch]:
-    """Train `network` in place on images (N, H, W[, c]) uint8 and label (N,); yields Step and Epoch events.
+def _learning_rate(recipe: Recipe, progress: float) -> float:
+    if progress < recipe.warm_up:
+        return recipe.learning_rate * max(progress / recipe.warm_up, 0.01)
+    return recipe.learning_rate * 0.5 * (1 + math.cos(math.pi * (progress - recipe.warm_up) / (1 - recipe.warm_up)))
 
-    validation : (images, label), only watched, never chosen on. checkpoint : written whole after every epoch and
-    resumed from when it exists; a checkpoint of another recipe or seed raises ValueError.
-    """
-    x, y = normalised(images), torch.from_numpy(np.asarray(label, dtype=np.int64))
-    seen = normalised(validation[0]), torch.from_numpy(np.asarray(validation[1], dtype=np.int64))
-    decayed = [p for p in network.parameters() if p.dim() > 1]
-    free = [p for p in network.parameters() if p.dim() <= 1]
+
+def _optimizer(network: EarlyExitNetwork, recipe: Recipe) -> torch.optim.SGD:
+    decayed = [p for p in network.parameters() if p.ndim > 1]
+    free = [p for p in network.parameters() if p.ndim <= 1]  # decaying scales and biases only costs accuracy
     groups = [{"params": decayed, "weight_decay": recipe.weight_decay}, {"params": free, "weight_decay": 0.0}]
-    optimiser = torch.optim.SGD(groups, lr=0.0, momentum=0.9, nesterov=True)
-    generator = torch.Generator().manual_seed(seed)
-    tag = {**asdict(recipe), "seed": seed}
-    first = _resume(checkpoint, tag, network, optimiser, generator)
-    batches = math.ceil(len(x) / recipe.batch)
-    for epoch in range(first, recipe.epochs):
-        started, total = time.monotonic(), 0.0
-        network.train()
-        order = torch.randperm(len(x), generator=generator)
-        for b, index in enumerate(order.split(recipe.batch)):
-            progress = (epoch + b / batches) / recipe.epochs
-            for group in optimiser.param_groups:
-                group["lr"] = learning_rate(progress, recipe)
-            optimiser.zero_grad(set_to_none=True)
-            loss = loss_of(network(augment(x[index], recipe.shift, recipe.flip, generator)), y[index], recipe)
-            loss.backward()
-            optimiser.step()
-            total += loss.item()
-            if b % 20 == 19:
-                yield Step(progress, total / (b + 1))
-        accuracy = (logits_of(network, seen[0]).argmax(2) == seen[1][:, None]).double().mean(0)
-        if checkpoint is not None:
-            _save(checkpoint, tag, epoch + 1, network, optimiser, generator)
-        rate = optimiser.param_groups[0]["lr"]
-        seconds = time.monotonic() - started
-        yield Epoch(epoch + 1, recipe.epochs, total / batches, tuple(accuracy.tolist()), rate, seconds)
-    network.eval()
+    return torch.optim.SGD(groups, lr=recipe.learning_rate, momentum=recipe.momentum, nesterov=recipe.momentum > 0)
 
 
-def _save(path: Path, tag: dict, epoch: int, network, optimiser, generator) -> None:
-    state = {"tag": tag, "epoch": epoch, "network": network.state_dict(), "optimiser": optimiser.state_dict()}
-    state["generator"] = generator.get_state()
+def _save(path: Path, network, optimizer, generator, recipe, history) -> None:
+    state = {
+        "network": network.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "generator": generator.get_state(),
+        "recipe": asdict(recipe),
+        "history": [{**asdict(event), "accuracy": list(event.accuracy)} for event in history],
+    }
     temporary = path.with_name(path.name + ".part")
     torch.save(state, temporary)
     os.replace(temporary, path)
 
 
-def _resume(path: Path | None, tag: dict, network, optimiser, generator) -> int:
-    if path is None or not path.exists():
-        return 0
+def _resume(path: Path, network, optimizer, generator, recipe) -> list[EpochEnd]:
+    state = torch.load(path, weights_only=True)
+    if state["recipe"] != asdict(recipe):
+        raise ValueError(f"{path} was made with another recipe ({state['recipe']}); remove it or use that recipe.")
     try:
-        state = torch.load(path, weights_only=True)
-    except Exception as error:  # torch raises many kinds for a damaged file
-        raise ValueError(f"{path} is not a readable checkpoint ({error}): delete it to start again.") from error
-    if state["tag"] != tag:
-        raise ValueError(f"{path} belongs to another recipe or seed: delete it or choose another folder.")
-    network.load_state_dict(state["network"])
-    optimiser.load_state_dict(state["optimiser"])
+        network.load_state_dict(state["network"])
+    except RuntimeError as error:
+        raise ValueError(f"{path} belongs to another network; remove it or build that one.") from error
+    optimizer.load_state_dict(state["optimizer"])
     generator.set_state(state["generator"])
-    return state["epoch"]
+    events = [EpochEnd(**event) for event in state["history"]]
+    return [replace(event, accuracy=tuple(event.accuracy)) for event in events]
