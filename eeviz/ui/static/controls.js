@@ -59,26 +59,32 @@ function row(data, uid, name, k, change) {
     return value >= 0 && value <= 1 ? Math.fround(value) : null;
   };
 
-  toggle.addEventListener("change", () => change(k, toggle.checked ? remembered : null, true));
+  const ask = (threshold, settled) => {
+    current = threshold; // at once: the next event may come before the redraw
+    apply();
+    change(k, threshold, settled);
+  };
+
+  toggle.addEventListener("change", () => ask(toggle.checked ? remembered : null, true));
   slider.addEventListener("input", () => {
     dragging = true;
     complain("");
-    change(k, thresholdForShare(ascending, slider.value / 100), false);
+    ask(thresholdForShare(ascending, slider.value / 100), false);
   });
   slider.addEventListener("change", () => {
     dragging = false;
-    change(k, current, true);
+    ask(current, true);
   });
   box.addEventListener("input", () => {
     typing = true;
     const value = typed();
     complain(value === null ? `${RANGE}, please; still ${decimal(current)}` : "");
-    if (value !== null) change(k, value, false);
+    if (value !== null) ask(value, false);
   });
   box.addEventListener("change", () => {
     if (typed() === null) return;
     typing = false;
-    change(k, current, true);
+    ask(current, true);
   });
   box.addEventListener("blur", () => {
     typing = false;
@@ -95,7 +101,7 @@ function row(data, uid, name, k, change) {
     const value = Math.min(1, Math.max(0, Math.round((current + sign * step) / FINE_STEP) * FINE_STEP));
     typing = false;
     complain("");
-    change(k, Math.fround(value), false);
+    ask(Math.fround(value), false);
   });
   box.addEventListener("wheel", () => box.blur(), { passive: true }); // scrolling the page must not move a threshold
 
