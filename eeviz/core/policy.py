@@ -100,18 +100,20 @@ class Routing:
         return float(self.cost_at[order[np.argmax(reached)]])
 
 
-def figures_from_counts(count, right, cost_at, samples: int, units: int):
-    """Accuracy and mean cost of count (..., E), right (..., E) and cost_at (..., E): the only place both are computed.
+def mean_cost_of(count, cost_at, samples: int):
+    """Mean cost of E counts, one broadcastable array per exit: the only place it is computed.
 
-    count and right are integers (right in `ExitRecords.units`), so that every caller gets the same last digit: the
-    sums over exits run from the first exit to the last, in float64.
+    The sum runs from the first exit to the last, in float64, so that every caller gets the same last digit.
     """
-    right_total = right[..., 0]
-    cost_total = count[..., 0] * cost_at[..., 0]
-    for k in range(1, count.shape[-1]):
-        right_total = right_total + right[..., k]
-        cost_total = cost_total + count[..., k] * cost_at[..., k]
-    return right_total / units, cost_total / samples
+    total = count[0] * cost_at[0]
+    for k in range(1, len(count)):
+        total = total + count[k] * cost_at[k]
+    return total / samples
+
+
+def figures_from_counts(count, right, cost_at, samples: int, units: int):
+    """Accuracy and mean cost of count (E,), right (E,) and cost_at (E,); right are integers in `ExitRecords.units`."""
+    return right.sum() / units, mean_cost_of(count, cost_at, samples)
 
 
 def route(records: ExitRecords, policy: Policy, cost: str = "macs") -> Routing:
