@@ -99,7 +99,9 @@ def figure(data=(), layout=None, *, theme: str = "light", projector: bool = Fals
     data : traces. layout : dict of plotly layout properties; `height` (CSS pixels) should be among them.
     What is set before the page has loaded a figure must be set at construction: later changes could be lost.
     """
-    complete = go.Figure(list(data), {"template": template(theme, projector, exits), "autosize": True, **(layout or {})})
+    complete = go.Figure(
+        list(data), {"template": template(theme, projector, exits), "autosize": True, **(layout or {})}
+    )
     made = Figure(complete)
     made._config = CONFIG
     return made
@@ -128,20 +130,25 @@ def template(theme: str = "light", projector: bool = False, exits: int = 4) -> g
         "zeroline": False,
     }
     hover = {"bgcolor": ink["page"], "bordercolor": ink["quiet"], "font": {"size": size["font"], "color": ink["text"]}}
+    clear = "rgba(0,0,0,0)"
     layout = {
-        "font": {"family": "system-ui, -apple-system, Segoe UI, sans-serif", "size": size["font"], "color": ink["text"]},
+        "font": {
+            "family": "system-ui, -apple-system, Segoe UI, sans-serif",
+            "size": size["font"],
+            "color": ink["text"],
+        },
         "title": {"font": {"size": size["title"]}, "x": 0, "xref": "paper", "xanchor": "left", "yanchor": "top"},
         "colorway": list(exit_colors(exits, theme)),
-        "paper_bgcolor": "rgba(0,0,0,0)",
-        "plot_bgcolor": "rgba(0,0,0,0)",
+        "paper_bgcolor": clear,
+        "plot_bgcolor": clear,
         "hoverlabel": hover,
         "hovermode": "closest",
-        "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "bgcolor": "rgba(0,0,0,0)"},
+        "legend": {"orientation": "h", "x": 1, "xanchor": "right", "y": 1.02, "yanchor": "bottom", "bgcolor": clear},
         "margin": {"l": 48, "r": 16, "t": 40, "b": 44},
         "xaxis": axis,
         "yaxis": axis,
         "bargap": 0.18,
-        "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": ink["quiet"], "activecolor": ink["text"]},
+        "modebar": {"bgcolor": clear, "color": ink["quiet"], "activecolor": ink["text"]},
         "annotationdefaults": {"font": {"size": size["font"], "color": ink["text"]}, "arrowcolor": ink["quiet"]},
         "shapedefaults": {"line": {"color": ink["quiet"]}},
     }

@@ -1,4 +1,4 @@
-"""The page around the widgets: its address, theme and width; downloads, copying, and the notice of a lost connection."""
+"""The page around the widgets: address, theme, width; downloads, copying, and the notice of a lost connection."""
 
 from __future__ import annotations
 
