@@ -34,8 +34,8 @@ def main(argv: list[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("\nStopped.")
-        return 130
+        _say("\nStopped.")
+        return 0 if arguments.command in ("run", "lab") else 130  # Ctrl-C is how a server is meant to end
 
 
 def _parse(argv):

@@ -95,7 +95,7 @@ def voila(
     port = free_port(VOILA_PORT) if port is None else port
     command = [sys.executable, "-m", "voila", str(notebooks), "--no-browser", f"--port={port}", f"--Voila.ip={HOST}"]
     # With the default of 50 retries Voila moves silently to another port when this one is taken.
-    command += ["--Voila.port_retries=0", *options]
+    command += ["--Voila.port_retries=0", "--Voila.log_level=WARN", *options]
     cwd = notebooks if (notebooks / "voila.json").is_file() else notebooks.parent
     return Server(command, port, "voila/api/contents/", cwd, env=env, log=log)
 
@@ -111,6 +111,6 @@ def lab(
     port = free_port(LAB_PORT) if port is None else port
     token = secrets.token_hex(24)
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", f"--ServerApp.port={port}", f"--ServerApp.ip={HOST}"]
-    command += ["--ServerApp.port_retries=0", f"--ServerApp.root_dir={root}", *options]
+    command += ["--ServerApp.port_retries=0", "--ServerApp.log_level=WARN", f"--ServerApp.root_dir={root}", *options]
     # Through the environment, for command lines are readable by every user of the computer.
     return Server(command, port, "api/status", root, token, {**(env or {}), "JUPYTER_TOKEN": token}, log)
