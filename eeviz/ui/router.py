@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import anywidget
 import numpy as np
@@ -15,23 +14,11 @@ import traitlets
 
 from ..core.policy import Policy, check
 from ..core.records import ExitRecords
+from .assets import module, style
 from .theme import exit_colors, exit_patterns
-
-STATIC = Path(__file__).parent / "static"
-MODULES = ("dom.js", "route.js", "headline.js", "controls.js", "picture.js", "router.js")
 
 HIDEABLE = ("headline", "sliders", "switches", "boxes", "picture", "summary", "lock")
 NOTE = "validation, chosen here: optimistic"
-
-
-def module_source() -> str:
-    """The page's module as one text, because anywidget takes one and there is no build step.
-
-    The files are ordinary modules that import from each other only; in the order of MODULES each finds what it needs
-    above it, so leaving out the import lines joins them. Their top-level names must differ.
-    """
-    imports = re.compile(r'^import \{[^}]*\} from "\./\w+\.js";\n', re.MULTILINE)
-    return "\n".join(imports.sub("", (STATIC / name).read_text(encoding="utf-8")) for name in MODULES)
 
 
 class Router(anywidget.AnyWidget):
@@ -44,15 +31,15 @@ class Router(anywidget.AnyWidget):
     hide : parts not shown, of HIDEABLE; "lock" shows the controls but nobody can move them. projector : large type.
     split_note : which split the figures are of, in words.
 
-    thresholds : list of E-1 float or None, both ways, from the page at rest only. interval : text of the accuracy's
-    interval, needed for records with weights or groups only (the page makes Wilson's itself); emptied when thresholds
-    move. projector and hidden may change at any time.
+    thresholds : list of E-1 float or None, both ways, from the page at rest only. interval : what stands below the
+    accuracy, such as "95 % interval 91.0–93.2 %"; needed for records with weights or groups only (the page makes
+    Wilson's itself) and emptied when thresholds move. projector and hidden may change at any time.
 
     Raises ValueError where policy, names, colors, hide or cost do not fit.
     """
 
-    _esm = module_source()
-    _css = (STATIC / "router.css").read_text(encoding="utf-8")
+    _esm = module("router.js")
+    _css = style("router.css")
 
     thresholds = traitlets.List().tag(sync=True)
     interval = traitlets.Unicode("").tag(sync=True)

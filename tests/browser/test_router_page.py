@@ -1,7 +1,6 @@
 """The router's page side in Chromium, without a kernel: the rule against Python's, then every control by its role."""
 
 import base64
-import json
 import os
 import re
 import shutil
@@ -13,7 +12,7 @@ from eeviz.core.metrics import threshold_for_share, wilson
 from eeviz.core.policy import Policy, route
 from eeviz.core.records import Cost, ExitRecords, ProductCost
 from eeviz.core.text import quantity
-from eeviz.ui.router import Router, module_source
+from eeviz.ui.router import Router
 
 playwright = pytest.importorskip("playwright.sync_api")
 expect = playwright.expect
@@ -114,7 +113,7 @@ def test_the_page_routes_like_python_to_the_last_sample(page):
         cases.append([router._spec, router.thresholds, *buffers])
         expected.append(route(records, policy))
     page.set_content("<body>")
-    page.evaluate(LOAD, module_source())
+    page.evaluate(LOAD, Router._esm)
     answers = page.evaluate(
         """(cases) => {"""
         + BYTES
@@ -147,7 +146,7 @@ def test_a_slider_position_gives_its_share_and_a_short_decimal(page):
     rng = np.random.default_rng(1)
     confidence = np.sort(rng.beta(5, 0.5, 1000).astype(np.float32))
     page.set_content("<body>")
-    page.evaluate(LOAD, module_source())
+    page.evaluate(LOAD, Router._esm)
     shares = [0, 0.001, 0.1, 0.5, 0.9, 0.999, 1]
     found = page.evaluate(
         """([values, shares]) => { const sorted = new Float32Array(values);
@@ -163,14 +162,14 @@ def test_a_slider_position_gives_its_share_and_a_short_decimal(page):
 
 def test_ties_put_all_equal_samples_on_one_side(page):
     page.set_content("<body>")
-    page.evaluate(LOAD, module_source())
+    page.evaluate(LOAD, Router._esm)
     found = page.evaluate("router.thresholdForShare(new Float32Array([.2, .5, .5, .5, .5, .8]), 0.34)")
     assert 0.2 < found <= 0.5
 
 
 def test_quantities_and_intervals_read_like_pythons(page):
     page.set_content("<body>")
-    page.evaluate(LOAD, module_source())
+    page.evaluate(LOAD, Router._esm)
     for value, unit in [(5234567, "MACs"), (123456, "MACs"), (999, "MACs"), (1.234e9, "MACs"), (0.00212, "s"), (3.21e-7, "J")]:
         shown = page.evaluate("([value, unit]) => router.quantity(value, unit).join(' ')", [value, unit])
         assert shown == quantity(value, unit)
@@ -428,7 +427,7 @@ def test_the_interval_of_weighted_records_waits_for_python(page):
     _, router = demo(weight=np.linspace(0.1, 2, 500))
     mount(page, router)
     assert "95 % interval …" in shown_result(page)
-    page.evaluate("window.handle.set({interval: '80.1–85.2 %'})")
+    page.evaluate("window.handle.set({interval: '95 % interval 80.1–85.2 %'})")
     page.evaluate("window.frames_()")
     assert "95 % interval 80.1–85.2 %" in shown_result(page)
     page.get_by_role("slider", name="Exit 1 share leaving").press("ArrowRight")

@@ -35,7 +35,7 @@ export function headline(data, uid) {
   function update(now, thresholds, interval) {
     say(accuracy.number, (100 * now.accuracy).toFixed(2));
     say(accuracy.unit, " %");
-    say(accuracy.below, interval ? `95 % interval ${interval}` : "95 % interval …");
+    say(accuracy.below, interval || "95 % interval …");
     for (const [where, value] of [[mean, now.mean], [worst, now.worst]]) {
       const [number, unit] = quantity(value, data.unit);
       say(where.number, number);

@@ -60,7 +60,7 @@ export function mount(el, data, { onRest = () => {} } = {}) {
   function draw() {
     frame = 0;
     const now = figures(view, view.thresholds);
-    parts.headline.update(now, view.thresholds, view.wilson ? now.interval.map((end) => (100 * end).toFixed(1)).join("–") + " %" : view.interval);
+    parts.headline.update(now, view.thresholds, view.wilson ? wilsonText(now.interval) : view.interval);
     parts.controls.update(now, view.thresholds);
     parts.picture.update(now, view.thresholds);
     say(parts.summary, sentence(view, now));
@@ -115,6 +115,8 @@ export function mount(el, data, { onRest = () => {} } = {}) {
 }
 
 const same = (a, b) => a.length === b.length && a.every((value, k) => value === b[k]);
+
+const wilsonText = (ends) => `95 % interval ${ends.map((end) => (100 * end).toFixed(1)).join("–")} %`;
 
 // What the picture shows, in one sentence.
 function sentence(view, now) {
