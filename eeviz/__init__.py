@@ -3,7 +3,9 @@
 Public names load on first use (PEP 562): `import eeviz` costs milliseconds and loads no torch, plotly or widgets.
 """
 
+import sys
 from importlib import import_module
+from types import ModuleType
 
 __version__ = "0.1.0"
 
@@ -15,7 +17,7 @@ _HOME = {
     "Policy": "eeviz.core.policy",
     "Routing": "eeviz.core.policy",
     "route": "eeviz.core.policy",
-    "Front": "eeviz.core.thresholds",
+    "Front": "eeviz.core.front",
     "front": "eeviz.core.thresholds",
     "tune": "eeviz.core.thresholds",
     "load_dataset": "eeviz.datasets",
@@ -37,3 +39,13 @@ def __getattr__(name):
 
 def __dir__():
     return sorted({*globals(), *__all__})
+
+
+class _Package(ModuleType):
+    def __setattr__(self, name, value):
+        # Python binds an imported submodule to its package: eeviz.demos, the module, would hide eeviz.demos, the function.
+        if name not in _HOME or not isinstance(value, ModuleType):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

@@ -22,8 +22,9 @@ def main(argv: list[str] | None = None) -> int:
         parser.print_help()
         return 0
     for name in ("SIGTERM", "SIGHUP"):  # a closed terminal ends everything as Ctrl-C does
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), _interrupt)
+        number = getattr(signal, name, None)  # Windows has no SIGHUP
+        if number and signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
+            signal.signal(number, _interrupt)
     try:
         if arguments.venv and not _runs_in(arguments.venv):
             return _in_venv(arguments)
