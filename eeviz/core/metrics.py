@@ -171,7 +171,18 @@ def threshold_for_share(records: ExitRecords, exit_index: int, share: float) -> 
         return 1.0
     if wanted == len(records):
         return 0.0
-    return float(np.sort(records.confidence[:, exit_index])[-wanted])
+    ascending = np.sort(records.confidence[:, exit_index])
+    return _shortest(ascending[-wanted - 1], ascending[-wanted])
+
+
+def _shortest(below: np.float32, reached: np.float32) -> float:
+    """The number of fewest decimals in (below, reached]: a threshold people can read that lets the same samples leave."""
+    for decimals in range(1, 8):
+        scale = 10.0**decimals
+        candidate = np.float32(np.floor(float(reached) * scale) / scale)
+        if below < candidate <= reached:
+            return float(candidate)
+    return float(reached)
 
 
 def saving(mean_cost: float, static_cost: float) -> float:

@@ -10,13 +10,15 @@ _PREFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, 
 
 
 def quantity(value: float, unit: str = "MACs") -> str:
-    """Three significant digits with an SI prefix: 5230000 -> '5.23 M MACs', 0.0021 s -> '2.1 ms'."""
+    """Three significant digits with an SI prefix: 5200000 -> '5.20 M MACs', 0.0021 s -> '2.10 ms'."""
     if not math.isfinite(value):
         return f"– {unit}"
     counted = unit == "MACs"  # a counted unit keeps its prefix apart from its name and has no fractions of one
     prefixes = [p for p in _PREFIXES if p[0] >= 1] if counted else _PREFIXES
-    scale, prefix = next((p for p in prefixes if abs(value) >= p[0]), (1.0, ""))
-    number = f"{value / scale:.3g}" if abs(value / scale) < 999.5 else f"{value / scale:.0f}"
+    scale, prefix = next((p for p in prefixes if abs(value) >= 0.9995 * p[0]), (1.0, ""))
+    if value == 0:
+        return f"0 {unit}"
+    number = f"{value / scale:#.3g}".rstrip(".") if abs(value / scale) < 999.5 else f"{value / scale:.0f}"
     if counted:
         return f"{number} {prefix} {unit}".replace("  ", " ")
     return f"{number} {prefix}{unit}".rstrip()

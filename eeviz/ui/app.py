@@ -63,7 +63,9 @@ class ExplorerApp:
         self.router = self._router()
         self.chart = View(self, tradeoff_view.CHART)
         self.tabs_views = [View(self, chart) for chart in TABS]
-        self.gallery = Gallery(state.records, state.policy, state.cost) if "tabs" not in hide else None
+        self.gallery = (
+            None if "tabs" in hide else Gallery(state.records, state.policy, state.cost, routing=state.routing, status=self.status)
+        )
         self.table = widgets.HTML()
         self.box = self._box()
         self.chart.show()
@@ -138,7 +140,7 @@ class ExplorerApp:
 
     def _tabs(self) -> widgets.Tab:
         download = button(self, "Download as CSV", "This table as a file", self._download, "writing the table")
-        table = widgets.VBox([self.table, download])
+        table = widgets.VBox([self.table, row(download)])
         self._pages = [self.gallery, *(view.box for view in self.tabs_views), table]
         titles = ["Samples", *(view.title for view in self.tabs_views), "Table"]
         self.tabs = widgets.Tab(children=self._pages, titles=titles, selected_index=0)
@@ -159,6 +161,7 @@ class ExplorerApp:
         state, g = self.state, self.guarded
         self.router.observe(g(lambda c: state.set_policy(Policy(c.new)), "moving a threshold"), "thresholds")
         state.observe(g(lambda _: self._settle(), "updating the page"), ["policy", "pins", "report_open", "cost"])
+        state.observe(lambda _: self.status.clear() if self.status.level == "info" else None, ["policy"])
         state.observe(g(lambda _: self._reload(), "showing the records"), ["records", "cost"])
         state.observe(g(lambda _: self._redraw(), "updating the charts"), ["theme", "projector", "mine_source"])
         state.observe(g(lambda _: self._dress(), "changing the type size"), ["projector"])
@@ -189,7 +192,7 @@ class ExplorerApp:
         self._compute_points()
         self._redraw()
         if self.gallery is not None:
-            self.gallery.update(state.policy)
+            self.gallery.update(state.policy, state.routing)
         self.comparison.value = f'<div class="ee-scroll">{strips.comparison(self)}</div>'
         self.table.value = f'<div class="ee-scroll">{strips.table(self)}</div>'
         self._report()
@@ -219,4 +222,6 @@ class ExplorerApp:
 
     def _dress(self) -> None:
         self.router.projector = self.projector.value = self.state.projector
+        if self.gallery is not None:
+            self.gallery.projector = self.state.projector
         (self.box.add_class if self.state.projector else self.box.remove_class)("ee-projector")

@@ -10,7 +10,7 @@ from .controls import heading, row
 from .upload import Upload
 
 ROLES = (
-    ("explore it", "tuning"),
+    ("explore it: tune on it", "tuning"),
     ("compare it on the chart (mine against yours)", "mine"),
     ("use it as report split", "report"),
 )
@@ -22,20 +22,17 @@ class Opening:
     def __init__(self, app):
         self.app, self.state = app, app.state
         self.role = widgets.Dropdown(
-            options=ROLES, description="and", layout=widgets.Layout(width="360px"), style={"description_width": "30px"}
+            options=ROLES, description="What for", layout=widgets.Layout(width="420px"), style={"description_width": "64px"}
         )
-        self.upload = Upload(status=app.status, on_file=self.from_bytes)
-        self.path = widgets.Text(
-            placeholder="or a path on the machine where Python runs", description="Path", continuous_update=False,
-            layout=widgets.Layout(width="420px"), style={"description_width": "34px"},
-        )  # fmt: skip
-        self.path.observe(app.guarded(lambda change: change.new and self.from_path(change.new), "opening the records"), "value")
+        self.upload = Upload(
+            status=app.status, on_file=self.from_bytes, on_path=self.from_path, label="Open my records", accept=".npz"
+        )
         words = (
             "<p class='ee-sentence'>A table saved with <code>ExitRecords.save(path)</code>, or a plain <code>.npz</code> with the "
             "arrays <code>logits</code>, <code>label</code>, <code>backbone</code> and <code>heads</code>; the README has ten-line "
             "examples.</p>"
         )
-        self.box = widgets.VBox([heading("Open my records"), widgets.HTML(words), row(self.upload, self.path, self.role)])
+        self.box = widgets.VBox([heading("Open my records"), widgets.HTML(words), self.upload, row(self.role)])
 
     def from_bytes(self, name: str, data: bytes) -> None:
         """Take an uploaded file. Raises ValueError in words."""

@@ -28,7 +28,7 @@ def strip(records: ExitRecords, routing: Routing, static: float, reference=None)
         paired = metrics.paired_interval(records, routing.right, right)
         cells.insert(1, (f"against {name}", text.interval_points(paired).split(" (")[0], f"95 % interval {_ends(paired)}, paired"))
     inside = "".join(
-        f'<div class="ee-cell"><span>{escape(a)}</span><b>{escape(b)}</b><small>{escape(c)}</small></div>' for a, b, c in cells
+        f'<div class="ee-datum"><span>{escape(a)}</span><b>{escape(b)}</b><small>{escape(c)}</small></div>' for a, b, c in cells
     )
     return f'<div class="ee-strip">{inside}</div>'
 

@@ -52,8 +52,21 @@ class Style:
 
     def layout(self, height: int = 380, **more) -> go.Layout:
         """Layout of one chart; heights in CSS pixels grow in projector mode."""
-        base = {"height": int(height * (1.25 if self.projector else 1)), "margin": {"l": 60, "r": 16, "t": 40, "b": 52}, "dragmode": False}
+        base = {
+            "height": int(height * (1.25 if self.projector else 1)),
+            "margin": {"l": 64, "r": 16, "t": 52, "b": 52},
+            "dragmode": False,
+            "legend": self.legend("top"),
+        }
         return go.Layout({**base, **more})
+
+    def legend(self, side: str) -> dict:
+        """A legend in one row at the "top" or "bottom" of the figure; placed by the figure, it cannot push the axes."""
+        return {
+            "orientation": "h", "traceorder": "normal", "font": {"size": self.size - 1},
+            "xref": "container", "x": 0.01, "xanchor": "left",
+            "yref": "container", "y": 1 if side == "top" else 0, "yanchor": side,
+        }  # fmt: skip
 
 
 def escape_plotly(name: str) -> str:

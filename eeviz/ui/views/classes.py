@@ -28,7 +28,7 @@ def draw(app) -> go.Figure:
     traces = [
         go.Bar(
             y=ordered, x=100 * share[:, k], orientation="h", name=records.exits[k],
-            marker={"color": colors[k], "pattern": {"shape": patterns[k], "fgcolor": style.paper, "size": 6}},
+            marker={"color": colors[k], "pattern": {"shape": patterns[k], "fgcolor": style.paper, "fillmode": "overlay", "size": 6}},
             text=[f"{100 * v:.0f}" if v >= 0.06 else "" for v in share[:, k]], textposition="inside", insidetextanchor="middle",
             textfont={"color": style.paper}, textangle=0,
             hovertemplate="%{y}: %{x:.1f} % leave at " + escape_plotly(records.exits[k]) + "<extra></extra>",
@@ -40,7 +40,6 @@ def draw(app) -> go.Figure:
         barmode="stack",
         xaxis=dict(title={"text": "share of the class leaving at each exit (%)"}, range=[0, 100]),
         yaxis=dict(type="category", categoryorder="array", categoryarray=ordered),
-        legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0, "traceorder": "normal"},
     )
     return go.Figure(traces, layout)
 

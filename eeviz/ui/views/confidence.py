@@ -18,12 +18,14 @@ def draw(app) -> go.Figure:
     exits = records.exits_count
     figure = make_subplots(1, exits, shared_yaxes=True, horizontal_spacing=0.02, subplot_titles=list(records.exits))
     centres = (np.arange(BINS) + 0.5) / BINS
+    highest = 0
     for k in range(exits):
         right, wrong = metrics.histogram(records, k, BINS, routing.exit_of >= k)
+        highest = max(highest, int((right + wrong).max()))
         for values, name, color, pattern in ((right, "right", style.right, ""), (wrong, "wrong", style.wrong, "/")):
             bar = go.Bar(
                 x=centres, y=values, name=name, legendgroup=name, showlegend=k == 0, width=1 / BINS,
-                marker={"color": color, "pattern": {"shape": pattern, "fgcolor": style.paper, "size": 4}},
+                marker={"color": color, "pattern": {"shape": pattern, "fgcolor": style.paper, "fillmode": "overlay", "size": 4}},
                 hovertemplate="confidence %{x:.2f}: %{y} " + name + "<extra></extra>",
             )  # fmt: skip
             figure.add_trace(bar, 1, k + 1)
@@ -36,10 +38,10 @@ def draw(app) -> go.Figure:
     for k in range(exits):
         suffix = "" if k == 0 else str(k + 1)
         axes[f"xaxis{suffix}"] = dict(range=[0, 1.0], tickvals=[0, 0.5, 1], title={"text": "confidence"})
-        axes[f"yaxis{suffix}"] = dict(**({"title": {"text": "samples reaching the exit"}} if k == 0 else {}))
+        room = [0, 1.2 * max(highest, 1)]  # above the bars, for the words
+        axes[f"yaxis{suffix}"] = dict(range=room, **({"title": {"text": "samples reaching the exit"}} if k == 0 else {}))
     layout = style.layout(
-        380, barmode="stack", bargap=0, shapes=shapes, annotations=[*titles, *notes], margin={"l": 60, "r": 16, "t": 70, "b": 52},
-        legend={"orientation": "h", "y": 1.12, "yanchor": "bottom", "x": 0},
+        380, barmode="stack", bargap=0, shapes=shapes, annotations=[*titles, *notes], margin={"l": 64, "r": 16, "t": 84, "b": 52},
     )  # fmt: skip
     figure.layout.update({key: value for key, value in layout.to_plotly_json().items() if key not in ("xaxis", "yaxis")})
     figure.layout.update(axes)

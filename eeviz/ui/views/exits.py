@@ -22,7 +22,7 @@ def draw(app) -> go.Figure:
         ),
         go.Bar(
             x=names, y=left, name="on the samples that left here",
-            marker={"color": list(colors), "pattern": {"shape": list(patterns), "fgcolor": style.paper, "size": 6}},
+            marker={"color": list(colors), "pattern": {"shape": list(patterns), "fgcolor": style.paper, "fillmode": "overlay", "size": 6}},
             text=[text.percent(v / 100).removesuffix(" %") for v in left], textposition="outside", cliponaxis=False,
         ),
     ]  # fmt: skip

@@ -22,7 +22,7 @@ def draw(app) -> go.Figure:
     for k, r in enumerate(made):
         bar = go.Bar(
             x=(r.edges[:-1] + r.edges[1:]) / 2, y=r.accuracy, width=1 / BINS, customdata=r.count, showlegend=False,
-            marker={"color": colors[k], "pattern": {"shape": patterns[k], "fgcolor": style.paper, "size": 5}},
+            marker={"color": colors[k], "pattern": {"shape": patterns[k], "fgcolor": style.paper, "fillmode": "overlay", "size": 5}},
             hovertemplate="confidence about %{x:.2f}: right on %{y:.1%} of %{customdata} samples<extra></extra>",
         )  # fmt: skip
         perfect = go.Scatter(
@@ -39,8 +39,7 @@ def draw(app) -> go.Figure:
         for n, c in zip(figure.layout.annotations, colors, strict=True)
     ]
     layout = style.layout(
-        380, bargap=0, annotations=notes, margin={"l": 60, "r": 16, "t": 70, "b": 52},
-        legend={"orientation": "h", "y": 1.12, "yanchor": "bottom", "x": 0},
+        380, bargap=0, annotations=notes, margin={"l": 64, "r": 16, "t": 84, "b": 52},
     )  # fmt: skip
     figure.layout.update({key: value for key, value in layout.to_plotly_json().items() if key not in ("xaxis", "yaxis")})
     figure.layout.update(axes)

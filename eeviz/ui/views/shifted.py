@@ -23,7 +23,7 @@ def draw(app) -> go.Figure:
     traces = [
         go.Bar(
             y=[label for label, _ in rows], x=[100 * r.share[k] for _, r in rows], orientation="h", name=records.exits[k],
-            marker={"color": colors[k], "pattern": {"shape": patterns[k], "fgcolor": style.paper, "size": 6}},
+            marker={"color": colors[k], "pattern": {"shape": patterns[k], "fgcolor": style.paper, "fillmode": "overlay", "size": 6}},
             text=[f"{100 * r.share[k]:.0f}" if r.share[k] >= 0.04 else "" for _, r in rows], textposition="inside",
             insidetextanchor="middle", textfont={"color": style.paper}, textangle=0,
             hovertemplate="%{y}: %{x:.1f} % leave here<extra></extra>",
@@ -35,7 +35,6 @@ def draw(app) -> go.Figure:
         barmode="stack",
         xaxis=dict(title={"text": "share of the samples leaving at each exit (%)"}, range=[0, 100]),
         yaxis=dict(type="category"),
-        legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0, "traceorder": "normal"},
     )
     return go.Figure(traces, layout)
 

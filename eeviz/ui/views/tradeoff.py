@@ -38,12 +38,13 @@ def draw(app) -> go.Figure:
         _marks("now", (app.now,), style, unit, symbol="circle", color=style.wrong, size=15, labels=["now"]),
     ]
     layout = style.layout(
-        430,
+        420,
         xaxis=dict(title={"text": f"mean cost per sample ({unit})"}, tickformat="~s", rangemode="tozero"),
         yaxis=dict(title={"text": f"accuracy on {records.split or 'these samples'} (%)"}, range=_range(app)),
         hovermode="closest",
         showlegend=True,
-        legend={"orientation": "h", "y": -0.2, "yanchor": "top", "x": 0, "font": {"size": style.size - 2}},
+        legend=style.legend("bottom"),
+        margin={"l": 64, "r": 16, "t": 16, "b": 112},
     )
     return go.Figure(traces, layout)
 
@@ -103,8 +104,8 @@ def _line(front, name: str, color: str, unit: str, dash: str) -> go.Scatter:
         name=name,
         mode="lines+markers",
         showlegend=True,
-        line={"color": color, "width": 2, "dash": dash, "shape": "hv"},
-        marker={"size": 5, "color": color},
+        line={"color": color, "width": 1.8, "dash": dash, "shape": "hv"},
+        marker={"size": 3.5, "color": color},
         customdata=_thresholds(front.thresholds),
         hovertemplate="%{y:.2f} % at %{x:.3s} " + unit + "<br>thresholds %{customdata}<extra>" + name + "</extra>",
     )
