@@ -7,7 +7,7 @@ import hashlib
 import os
 import struct
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -41,13 +41,17 @@ class Dataset:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def head(self, count: int) -> Dataset:
+        """The first `count` images."""
+        return replace(self, images=self.images[:count], labels=self.labels[:count])
+
     def __repr__(self) -> str:
         return f"Dataset({self.name} {self.split}: {len(self)} images of {self.images.shape[1:]}, from {self.source})"
 
 
 @dataclass(frozen=True)
 class _File:
-    """One idx file: its name, md5 of the official .gz, sha256 of its unpacked bytes (packers differ, contents must not)."""
+    """An idx file: name, md5 of the official .gz, sha256 of the unpacked bytes (packers differ, contents must not)."""
 
     name: str
     md5: str
@@ -73,16 +77,24 @@ _FASHION = _Catalogue(
     ),
     files={
         "train images": _File(
-            "train-images-idx3-ubyte", "8d4fb7e6c68d591d4c3dfef9ec88bf0d", "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888"
+            "train-images-idx3-ubyte",
+            "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
+            "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
         ),
         "train labels": _File(
-            "train-labels-idx1-ubyte", "25c81989df183df01b3e8a0aad5dffbe", "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9"
+            "train-labels-idx1-ubyte",
+            "25c81989df183df01b3e8a0aad5dffbe",
+            "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
         ),
         "test images": _File(
-            "t10k-images-idx3-ubyte", "bef4ecab320f06d8554ea6380940ec79", "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b"
+            "t10k-images-idx3-ubyte",
+            "bef4ecab320f06d8554ea6380940ec79",
+            "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
         ),
         "test labels": _File(
-            "t10k-labels-idx1-ubyte", "bb300cfdad3c16e7a12a480ee83cd310", "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34"
+            "t10k-labels-idx1-ubyte",
+            "bb300cfdad3c16e7a12a480ee83cd310",
+            "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
         ),
     },
     validation=6000,
@@ -104,8 +116,8 @@ def load_dataset(name: str, split: str = "train", download: bool = False) -> Dat
 
     name : "fashion-mnist" (Xiao et al. 2017, arXiv:1708.07747; MIT licence). split : "train" (54,000 images),
     "validation" (6,000 held out of the official training images, stratified, always the same) or "test" (10,000).
-    Looked for in EEVIZ_DATA or the user's cache, then in the system's folder, then (download=True) fetched and verified;
-    else the subset that ships with eeviz (validation and test) is returned, as its `source` says.
+    Looked for in EEVIZ_DATA or the user's cache, then in the system's folder, then (download=True) fetched and
+    verified; else the subset that ships with eeviz (validation and test) is returned, as its `source` says.
 
     Raises ValueError for an unknown name or split, and for a file that is damaged or not the official one;
     FileNotFoundError, saying what to put where, when the data cannot be had.
@@ -142,7 +154,7 @@ def read_idx(path, expected: str | None = None) -> np.ndarray:
     """The uint8 array in an idx file, packed (.gz) or not; `expected` is the sha256 of its unpacked bytes.
 
     Raises ValueError naming the file when it is damaged, truncated, of another type, or not the expected one.
-    Format: two zero bytes, type code (8 = uint8), number of dimensions, each size as big-endian uint32, then the values.
+    Format: two zero bytes, type code (8 = uint8), number of dimensions, sizes as big-endian uint32, then the values.
     """
     path = Path(path)
     raw = path.read_bytes()
@@ -150,7 +162,7 @@ def read_idx(path, expected: str | None = None) -> np.ndarray:
         try:
             raw = gzip.decompress(raw)
         except (OSError, EOFError, zlib.error) as error:
-            raise ValueError(f"{path}: damaged or truncated gzip file ({error}); remove it and get it again.") from error
+            raise ValueError(f"{path}: damaged or truncated gzip ({error}); remove it and get it again.") from error
     if len(raw) < 4 or raw[:2] != b"\0\0":
         raise ValueError(f"{path}: not an idx file (it must begin with two zero bytes).")
     if raw[2] != 8:

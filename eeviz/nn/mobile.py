@@ -39,7 +39,7 @@ FASHION: dict[str, Any] = {
     ],
     "final": 160,
 }
-"""The demo's network. exits: a branch after block `after`, one depthwise-separable convolution per entry of channels."""
+"""The demo's network; exits: a branch after block `after`, a depthwise-separable convolution per entry of channels."""
 
 
 def static(architecture: dict[str, Any], width: float = 1.0) -> dict[str, Any]:
@@ -82,7 +82,7 @@ def build(architecture: dict[str, Any], seed: int = 0) -> EarlyExitNetwork:
 
 
 class InvertedResidual(nn.Module):
-    """1x1 expansion, 3x3 depthwise, 1x1 projection; fused: one full 3x3 instead of the first two. Residual when shapes agree."""
+    """1x1 expansion, 3x3 depthwise, 1x1 projection; fused: one full 3x3 for two. Residual where shapes agree."""
 
     def __init__(self, channels: int, out: int, expansion: int, stride: int, fused: bool):
         super().__init__()
@@ -119,7 +119,7 @@ def _branch(channels: int, exit_: dict[str, Any], classes: int) -> nn.Sequential
 
 
 def _initialise(network: EarlyExitNetwork, seed: int) -> EarlyExitNetwork:
-    """He et al. 2015 (arXiv:1502.01852) from a local generator; torch's own initialisation draws from the global one."""
+    """He et al. 2015 (arXiv:1502.01852) from a local generator; torch's own way draws from the global one."""
     generator = torch.Generator().manual_seed(seed)
     for module in network.modules():
         if isinstance(module, nn.Conv2d):

@@ -17,7 +17,7 @@ from ..core.policy import Policy
 
 @dataclass(frozen=True, eq=False)
 class Inference:
-    """What early-exit inference answered: predicted (N,) int64, exit_of (N,) int64, confidence (N,) float32 at that exit."""
+    """What early-exit inference answered: predicted (N,), exit_of (N,) int64, confidence (N,) float32 at that exit."""
 
     predicted: np.ndarray
     exit_of: np.ndarray
@@ -61,18 +61,18 @@ class EarlyExitNetwork(nn.Module):
         return torch.stack(logits, dim=1)
 
     def prepare(self, images) -> Tensor:
-        """Images uint8 (N, H, W) or (N, H, W, channels), array or tensor -> standardised float32 (N, channels, H, W)."""
+        """Images uint8 (N, H, W) or (N, H, W, channels), array or tensor -> standardised (N, channels, H, W)."""
         x = torch.as_tensor(np.array(images) if isinstance(images, np.ndarray) else images)
         if x.dtype != torch.uint8 or x.ndim not in (3, 4):
-            raise ValueError(f"images: expected uint8 (N, H, W) or (N, H, W, channels), got {tuple(x.shape)}, {x.dtype}.")
+            raise ValueError(f"images: expected uint8 (N, H, W[, channels]), got {tuple(x.shape)}, {x.dtype}.")
         x = x[:, None] if x.ndim == 3 else x.permute(0, 3, 1, 2)
         if tuple(x.shape[1:]) != self.input_shape:
-            raise ValueError(f"images: this network reads (channels, H, W) = {self.input_shape}, got {tuple(x.shape[1:])}.")
+            raise ValueError(f"images: (channels, H, W) must be {self.input_shape}, got {tuple(x.shape[1:])}.")
         x = x.to(torch.float32).div_(255.0).sub_(self.mean).div_(self.std)
         return x.contiguous(memory_format=torch.channels_last)
 
     def folded(self) -> EarlyExitNetwork:
-        """A copy in evaluation mode whose batch norms are folded into the convolutions before them: faster, same answers."""
+        """A copy in evaluation mode, batch norms folded into the convolutions before them: faster, same answers."""
         network = copy.deepcopy(self).eval()
         for module in network.modules():
             if isinstance(module, nn.Sequential):
@@ -80,7 +80,7 @@ class EarlyExitNetwork(nn.Module):
         return network.to(memory_format=torch.channels_last)
 
     @torch.inference_mode()
-    def infer(self, x, policy: Policy, measure: str = "max_probability", temperature=None, chunk: int = 64) -> Inference:
+    def infer(self, x, policy: Policy, measure: str = "max_probability", temperature=None, chunk: int = 64):
         """Early-exit inference that stops computing a sample where it leaves, and skips the heads of removed exits.
 
         x : float (N, channels, H, W), or uint8 images as in `prepare`. temperature : (E,) or None, as in the records.
@@ -90,7 +90,7 @@ class EarlyExitNetwork(nn.Module):
         """
         if len(policy.thresholds) != self.exits_count - 1:
             raise ValueError(
-                f"the policy has {len(policy.thresholds)} thresholds, this network {self.exits_count - 1} exits before its final one."
+                f"the policy has {len(policy.thresholds)} thresholds, expected {self.exits_count - 1}."
             )
         if not isinstance(x, Tensor) or x.dtype == torch.uint8:
             x = self.prepare(x)

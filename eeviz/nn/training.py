@@ -42,7 +42,7 @@ class Recipe:
 
     def __post_init__(self):
         if self.epochs < 1 or self.batch < 2:
-            raise ValueError(f"a recipe needs at least 1 epoch and 2 samples a batch, got {self.epochs} and {self.batch}.")
+            raise ValueError(f"a recipe needs at least 1 epoch and batches of 2, got {self.epochs} and {self.batch}.")
         if not 0 <= self.distillation <= 1 or self.learning_rate <= 0:
             raise ValueError("distillation must lie in [0, 1] and learning_rate above 0.")
 
@@ -60,7 +60,11 @@ class EpochEnd:
 
 
 def train(
-    network: EarlyExitNetwork, training: Dataset, validation: Dataset, recipe: Recipe, checkpoint: Path | str | None = None
+    network: EarlyExitNetwork,
+    training: Dataset,
+    validation: Dataset,
+    recipe: Recipe,
+    checkpoint: Path | str | None = None,
 ) -> Iterator[EpochEnd]:
     """Train `network` in place; yields an EpochEnd per epoch, those of a checkpoint that is resumed included.
 
@@ -118,7 +122,7 @@ def joint_loss(logits: Tensor, labels: Tensor, recipe: Recipe) -> Tensor:
 
 
 def augment(images: Tensor, shift: int, generator: torch.Generator) -> Tensor:
-    """Each image (N, H, W[, 3]) uint8 mirrored with probability 1/2 and moved by up to `shift` pixels, zeros filled in."""
+    """Images (N, H, W[, 3]) uint8, each mirrored with probability 1/2 and moved by up to `shift` pixels."""
     n, height, width = images.shape[:3]
     padded = torch.zeros(n, height + 2 * shift, width + 2 * shift, *images.shape[3:], dtype=images.dtype)
     padded[:, shift : shift + height, shift : shift + width] = images

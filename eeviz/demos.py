@@ -1,0 +1,124 @@
+"""The demos that ship with eeviz: a trained network's records, ready to explore without torch."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from . import paths
+from .core.records import ExitRecords
+
+_DEMOS = {
+    "fashion": (
+        "Fashion-MNIST, 4 exits",
+        "a compact inverted-residual network with 4 exits on Fashion-MNIST, static counterparts, noisy test images",
+    ),
+}
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class StaticNetwork:
+    """A network of the same backbone with the final classifier only, trained on its own.
+
+    macs : of one sample. width : of its channels against the demo's backbone. answers : split -> predicted (N,) int.
+    labels : split -> (N,) int.
+    """
+
+    name: str
+    macs: float
+    width: float
+    answers: dict[str, np.ndarray]
+    labels: dict[str, np.ndarray]
+
+    def __repr__(self) -> str:
+        return f"StaticNetwork({self.name}, {self.macs / 1e6:.2f} million MACs)"
+
+    def predicted(self, split: str) -> np.ndarray:
+        """(N,) predicted class on "validation" or "test"; empty for a split it was not run on."""
+        return self.answers.get(split, np.zeros(0, np.int64))
+
+    def right(self, split: str) -> np.ndarray:
+        """(N,) bool, was it right on "validation" or "test"; empty for a split it was not run on."""
+        return self.predicted(split) == self.labels.get(split, np.zeros(0, np.int64))
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Demo:
+    """A demo's folder, read on demand: each table is loaded once, at first use."""
+
+    name: str
+    title: str
+    folder: Path
+
+    def __repr__(self) -> str:
+        return f"Demo({self.name}: {self.title})"
+
+    @cached_property
+    def validation(self) -> ExitRecords:
+        """Records of the validation split: temperatures were fitted and thresholds are tuned here."""
+        return ExitRecords.load(self.folder / "validation.npz")
+
+    @cached_property
+    def test(self) -> ExitRecords:
+        """Records of the test split: for reporting only."""
+        return ExitRecords.load(self.folder / "test.npz")
+
+    @cached_property
+    def shifted(self) -> tuple[tuple[str, ExitRecords], ...]:
+        """(label, records) of the test images with rising noise."""
+        records = [ExitRecords.load(path) for path in sorted(self.folder.glob("shifted_*.npz"))]
+        return tuple((r.split, r) for r in records)
+
+    @cached_property
+    def static(self) -> tuple[StaticNetwork, ...]:
+        """The separately trained static networks by rising MACs; the last has the demo's own backbone."""
+        described = json.loads((self.folder / "static.json").read_text(encoding="utf-8"))
+        answers, labels = {}, {}
+        for split in ("validation", "test"):
+            with np.load(self.folder / f"static_{split}.npz", allow_pickle=False) as stored:
+                answers[split], labels[split] = _frozen(stored["predicted"]), _frozen(stored["label"])  # (S, N), (N,)
+        return tuple(
+            StaticNetwork(d["name"], d["macs"], d["width"], {s: a[i] for s, a in answers.items()}, labels)
+            for i, d in enumerate(described)
+        )
+
+    @cached_property
+    def temperature(self) -> tuple[float, ...] | None:
+        """(E,) temperatures fitted on validation, as in the records."""
+        return self.validation.temperature
+
+    def network(self):
+        """The trained EarlyExitNetwork, in evaluation mode; imports torch (ImportError says what to install)."""
+        try:
+            from .nn import weights
+        except ImportError as error:
+            raise ImportError(f'{error}. The network needs torch: pip install "eeviz[train]".') from error
+        return weights.load(self.folder)
+
+
+def demos() -> dict[str, str]:
+    """Names of the demos and a line on each."""
+    return {name: line for name, (_, line) in _DEMOS.items()}
+
+
+def load_demo(name: str = "fashion") -> Demo:
+    """A demo by name. Raises ValueError for an unknown one, FileNotFoundError when its files are not there."""
+    if name not in _DEMOS:
+        raise ValueError(f"no demo {name!r}: choose one of {', '.join(_DEMOS)}.")
+    folder = paths.data() / name
+    if not (folder / "validation.npz").is_file():
+        raise FileNotFoundError(
+            f"{folder} holds no records of the demo {name!r}: install eeviz again, or run "
+            f"python -m eeviz.nn.make_demo {name} --out {folder}"
+        )
+    return Demo(name, _DEMOS[name][0], folder)
+
+
+def _frozen(array: np.ndarray) -> np.ndarray:
+    array = array.astype(np.int64)
+    array.flags.writeable = False
+    return array
