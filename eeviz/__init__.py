@@ -23,7 +23,7 @@ _HOME = {
     "load_dataset": "eeviz.datasets",
     "load_demo": "eeviz.demos",
     "demos": "eeviz.demos",
-    "explore": "eeviz.ui",
+    "explore": "eeviz.ui.explorer",
 }
 
 __all__ = list(_HOME)

@@ -68,9 +68,9 @@ class ExplorerApp:
         )
         self.table = widgets.HTML()
         self.box = self._box()
-        self.chart.show()
         self._wire()
         self._settle()
+        self.chart.show()
         if complaint:
             self.status.fail(ValueError(complaint))
 

@@ -98,9 +98,12 @@ def explore(
     if isinstance(records, str):
         records = load_demo(records)
     if isinstance(records, Demo):
-        name, static, shifted = records.name, records.static, records.shifted
-        report = records.test if report is None else report
-        records = records.validation
+        demo = records
+        name, static = demo.name, demo.static
+        shifted = lambda: demo.shifted  # noqa: E731  (loading these would double the wait for the first chart)
+        if report is None:
+            report = lambda: demo.test  # noqa: E731
+        records = demo.validation
     if isinstance(hide, str):
         raise ValueError(f'hide: expected a list of names such as ["{hide}"], got one string.')
     asked, complaint = Link(policy, measure, calibrated, cost, tuple(hide), projector), ""
@@ -126,14 +129,14 @@ def _state(records: ExitRecords, asked: Link, report, mine, static, shifted) -> 
         report_source=report,
         mine_source=mine,
         static=tuple(static),
-        shifted_source=tuple(shifted),
+        shifted_source=shifted,
         policy=asked.policy,
         measure=asked.measure,
         calibrated=asked.calibrated,
         projector=asked.projector,
         **({"cost": asked.cost} if asked.cost else {}),
     )
-    if report is not None and report.exits_count != records.exits_count:
+    if isinstance(report, ExitRecords) and report.exits_count != records.exits_count:
         raise ValueError(f"report: has {report.exits_count} exits, the tuning records {records.exits_count}.")
     return state
 

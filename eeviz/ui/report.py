@@ -40,7 +40,7 @@ def _ends(interval: metrics.Interval) -> str:
 def report(app) -> str:
     """The report split at the current policy, with the paired difference from the static network."""
     state = app.state
-    records = state.like_tuning(state.report_source)
+    records = state.report_records
     routing = route(records, state.policy, state.cost)
     static = _static_cost(app)
     words = (

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import numpy as np
-from traitlets import Bool, HasTraits, Instance, Int, Tuple, Unicode, observe
+from traitlets import Any, Bool, HasTraits, Instance, Int, Tuple, Unicode, observe
 
 from ..core.calibration import fit_temperature
 from ..core.metrics import threshold_for_share
@@ -42,9 +42,9 @@ class ExplorerState(HasTraits):
     """
 
     source = Instance(ExitRecords)
-    report_source = Instance(ExitRecords, allow_none=True)
+    report_source = Any(None)  # ExitRecords, a function that loads them on first use, or None
     mine_source = Instance(ExitRecords, allow_none=True)
-    shifted_source = Tuple()  # of (label, ExitRecords)
+    shifted_source = Any(())  # tuple of (label, ExitRecords), or a function that loads it on first use
     static = Tuple()  # of StaticNetwork, costs in MACs
     measure = Unicode("")
     calibrated = Bool(False)
@@ -75,6 +75,20 @@ class ExplorerState(HasTraits):
         check(self.records, policy)
         self.policy = policy
         self.routing = route(self.records, policy, self.cost)
+
+    @property
+    def report_records(self) -> ExitRecords | None:
+        """The report split with the tuning split's measure and temperatures; loaded when first asked for."""
+        if callable(self.report_source):
+            self.report_source = self.report_source()
+        return None if self.report_source is None else self.like_tuning(self.report_source)
+
+    @property
+    def shifted(self) -> tuple[tuple[str, ExitRecords], ...]:
+        """(label, records) of the shifted inputs, likewise."""
+        if callable(self.shifted_source):
+            self.shifted_source = self.shifted_source()
+        return tuple((label, self.like_tuning(records)) for label, records in self.shifted_source)
 
     @property
     def setting(self) -> Setting:

@@ -12,7 +12,7 @@ from .view import Chart
 def _routings(app):
     state = app.state
     rows = [(f"{state.records.split or 'tuning'} (clean)", state.routing)]
-    rows += [(label, route(state.like_tuning(r), state.policy, state.cost)) for label, r in state.shifted_source]
+    rows += [(label, route(records, state.policy, state.cost)) for label, records in state.shifted]
     return rows[::-1]
 
 

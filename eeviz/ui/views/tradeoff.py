@@ -80,8 +80,7 @@ def shifted_points(app) -> tuple[tradeoff.Point, ...]:
     if not state.report_open:
         return ()
     return tuple(
-        tradeoff.current_point(state.like_tuning(records), state.policy, state.cost, label)
-        for label, records in state.shifted_source
+        tradeoff.current_point(records, state.policy, state.cost, label) for label, records in state.shifted
     )
 
 

@@ -1,0 +1,1 @@
+"""The only ipywidgets, plotly and anywidget: state, style, views and the apps."""
