@@ -45,6 +45,8 @@ function row(data, uid, name, k, change) {
     h("span", { class: "ee-label", title: name }, swatch(uid, k), h("span", { class: "ee-name" }, name)),
     slider, box, live, hint,
   );
+  // JupyterLab would take arrow keys and the space bar for commands of its own
+  for (const input of [toggle, slider, box]) input.dataset.lmSuppressShortcuts = "true";
   let current = null; // the threshold in force, null when removed
   let remembered = thresholdForShare(ascending, 0.5); // what switching on brings back
   let dragging = false, typing = false;
