@@ -179,6 +179,12 @@ class Gallery(anywidget.AnyWidget):
 
 def _same_pictures(a: ExitRecords, b: ExitRecords) -> bool:
     """Whether two tables are of the same samples: the page may keep its pictures and its selection."""
-    if len(a) != len(b) or a.classes != b.classes or a.exits != b.exits:
+    if (
+        len(a) != len(b)
+        or a.classes != b.classes
+        or a.exits != b.exits
+        or (a.thumbnails is None) != (b.thumbnails is None)
+    ):
         return False
-    return a.label is b.label or (a.thumbnails is b.thumbnails and np.array_equal(a.label, b.label))
+    same = a.thumbnails is None or np.may_share_memory(a.thumbnails, b.thumbnails)
+    return same and np.array_equal(a.label, b.label)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from urllib.parse import parse_qsl, urlencode
 
 import anywidget
-from traitlets import Bool, Dict, Int, Unicode, validate
+from traitlets import Bool, Dict, Int, List, Unicode, observe, validate
 
 from .assets import module, style
 
@@ -51,6 +51,9 @@ class Page(anywidget.AnyWidget):
     host = Unicode("").tag(sync=True)
     connected = Bool(True).tag(sync=True)
     state = Dict().tag(sync=True)
+    owned = List(Unicode(), help="parameters that state has ever had: gone from it, gone from the address").tag(
+        sync=True
+    )
     code = Unicode("").tag(sync=True)
 
     def __init__(self, **traits):
@@ -70,9 +73,14 @@ class Page(anywidget.AnyWidget):
             raise ValueError(f"state: {', '.join(sorted(private))} must not enter an address.")
         return {str(name): str(value) for name, value in proposal.value.items()}
 
+    @observe("state")
+    def _own(self, change) -> None:
+        self.owned = sorted({*self.owned, *change.new})
+
     def address(self, state: Mapping[str, object] | None = None) -> str:
         """The address of this page with its own parameters and `state` (the current one when None) merged in."""
-        merged = parameters(self.query) | {str(k): str(v) for k, v in (self.state if state is None else state).items()}
+        own = {str(name): str(value) for name, value in (self.state if state is None else state).items()}
+        merged = {name: value for name, value in parameters(self.query).items() if name not in self.owned} | own
         return f"{self.href}?{urlencode(merged)}" if merged else self.href
 
     def download(self, name: str, data: bytes, mime: str = "application/octet-stream") -> None:

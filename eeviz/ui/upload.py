@@ -121,9 +121,9 @@ class Upload(anywidget.AnyWidget):
         try:
             self._incoming = Incoming(message.get("name"), message.get("size"), self.limit)
         except ValueError as error:
-            self._answer("refused", str(error))
-            raise
-        self._answer("go")
+            self._refuse(error)
+        else:
+            self._answer("go")
 
     def _slice(self, offset: object, buffers: list) -> None:
         incoming = self._incoming
@@ -131,8 +131,8 @@ class Upload(anywidget.AnyWidget):
             incoming.add(offset, bytes(buffers[0]) if len(buffers) == 1 else b"")
         except ValueError as error:
             self._incoming = None
-            self._answer("refused", str(error))
-            raise
+            self._refuse(error)
+            return
         if not incoming.complete:
             self._answer("go")
             return
@@ -151,6 +151,10 @@ class Upload(anywidget.AnyWidget):
 
         guarded(self.status, attempt, doing)()
         self._answer("refused" if failed else "done", self.status.message if failed else "")
+
+    def _refuse(self, error: ValueError) -> None:
+        self.status.fail(error)
+        self._answer("refused", str(error))
 
     def _answer(self, kind: str, text: str = "") -> None:
         self.send({"kind": kind, "transfer": self._transfer, "message": text})

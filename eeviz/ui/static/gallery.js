@@ -4,11 +4,14 @@ import { card } from "./gallery_card.js";
 import { pictures } from "./gallery_pictures.js";
 
 const OUTCOMES = [["all", "right and wrong"], ["right", "right only"], ["wrong", "wrong only"]];
+const LINES = 2; // of pictures per exit, at first
 const MORE = 4; // times as many
 const MANY = 240; // as in gallery.py
+const SETTLE = 80; // ms
 
 const whole = (number) => number.toLocaleString("en");
 const percent = (share) => `${(100 * share).toFixed(1)} %`;
+const confidence = (value) => (value >= 0.995 ? "above 0.99" : value.toFixed(2)); // never 1: nothing is certain
 
 function choice(label, options, onPick) {
   const select = h("select", {}, ...options.map(([value, text]) => h("option", { value }, text)));
@@ -47,7 +50,8 @@ function render({ model, el }) {
   const detail = card(store);
   const root = h("div", { class: "ee-gallery" }, bar, h("div", { class: "ee-gallery-body" }, table, detail.node));
   el.append(root);
-  let rows = [], revision = -1, here = null; // here: {row, column} of the cell that Tab reaches
+  let rows = [], revision = -1, lines = LINES, limit = MANY, timer = 0;
+  let here = null; // {row, column} of the cell that Tab reaches
 
   function put(values) {
     for (const [name, value] of Object.entries(values)) model.set(name, value);
@@ -73,7 +77,9 @@ function render({ model, el }) {
     byOutcome.select.value = model.get("outcome");
     told.forEach((data, k) => fillRow(rows[k], data, k, spec, selected));
     const shown = model.get("shown"), most = Math.max(...told.map((data) => data.total));
-    more.disabled = shown >= Math.min(most, MANY);
+    const all = shown >= Math.min(most, limit);
+    more.disabled = all && lines === LINES;
+    say(more, all && lines > LINES ? "Show fewer" : "Show more");
     store.fetch();
     rove();
   }
@@ -89,8 +95,8 @@ function render({ model, el }) {
     say(r.none, data.total ? "" : data.kept ? "None." : "");
     r.strip.hidden = !data.total;
     r.ends.hidden = data.total < 2;
-    say(r.ends.firstChild, `easy: confidence ${data.total ? data.confidence[0].toFixed(2) : ""}`);
-    say(r.ends.lastChild, `hard: ${data.total ? data.confidence.at(-1).toFixed(2) : ""}`);
+    say(r.ends.firstChild, data.total ? `easy: confidence ${confidence(data.confidence[0])}` : "");
+    say(r.ends.lastChild, data.total ? `hard: ${confidence(data.confidence.at(-1))}` : "");
     while (r.cells.length < data.index.length) {
       const made = cell();
       r.cells.push(made);
@@ -166,7 +172,25 @@ function render({ model, el }) {
     rove();
     seen[i][j].node.focus();
   });
-  more.addEventListener("click", () => put({ shown: Math.min(model.get("shown") * MORE, MANY) }));
+  // Whole lines of pictures, whatever the width.
+  function fit() {
+    const width = table.clientWidth, first = rows.map((r) => r.cells[0]?.node).find((node) => node?.offsetWidth);
+    if (!width || !first) return;
+    const side = first.offsetWidth, gap = 5; // as in gallery.css
+    const columns = Math.max(1, Math.floor((width + gap) / (side + gap)));
+    limit = Math.floor(MANY / columns) * columns;
+    const shown = Math.min(lines * columns, limit);
+    if (shown !== model.get("shown")) put({ shown });
+  }
+  const sizes = new ResizeObserver(() => {
+    clearTimeout(timer);
+    timer = setTimeout(fit, SETTLE);
+  });
+  sizes.observe(table);
+  more.addEventListener("click", () => {
+    lines = more.textContent === "Show fewer" ? LINES : lines * MORE;
+    fit();
+  });
 
   function press() {
     const selected = model.get("selected");
@@ -181,15 +205,18 @@ function render({ model, el }) {
 
   function dress() {
     root.classList.toggle("ee-gallery-projector", model.get("projector"));
+    fit();
   }
 
   const ears = [["_spec", fill], ["_rows", fill], ["selected", press], ["_card", tell], ["projector", dress]];
   ears.forEach(([name, ear]) => model.on(`change:${name}`, ear));
-  dress();
   fill();
   tell();
+  dress();
   return () => {
     ears.forEach(([name, ear]) => model.off(`change:${name}`, ear));
+    sizes.disconnect();
+    clearTimeout(timer);
     store.close();
   };
 }

@@ -18,8 +18,9 @@ function parameters() {
   return query.toString();
 }
 
-function withState(state) {
+function withState(state, owned) {
   const query = new URLSearchParams(location.search); // keeps token, theme and whatever else was there
+  owned.forEach((name) => query.delete(name));
   Object.entries(state ?? {}).forEach(([name, value]) => query.set(name, value));
   return `${location.pathname}?${query}`;
 }
@@ -94,8 +95,9 @@ function render({ model, el }) {
   const themes = new MutationObserver(() => put({ theme: theme() }));
   themes.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light", "data-jp-theme-name"] });
 
+  const address = () => withState(model.get("state"), model.get("owned"));
   const write = () => {
-    if (where === "voila") history.replaceState(history.state, "", withState(model.get("state")));
+    if (where === "voila") history.replaceState(history.state, "", address());
   };
   model.on("change:state", write);
   if (Object.keys(model.get("state") ?? {}).length) write();
@@ -105,7 +107,7 @@ function render({ model, el }) {
   const notice = h("div", { class: `ee-lost ee-lost-${where}`, role: "alert" });
   el.append(notice);
   button.addEventListener("click", () => {
-    if (where === "voila") location.assign(withState(model.get("state")));
+    if (where === "voila") location.assign(address());
     else navigator.clipboard?.writeText(model.get("code")).then(() => say(button, "Copied"), () => say(button, model.get("code")));
   });
 
