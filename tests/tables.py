@@ -33,3 +33,13 @@ def random_policy(seed, exits=4, values=None):
         between = rng.random() if values is None else rng.choice(np.asarray(values))
         choices.append({0: None, 1: 0.0, 2: 1.0}.get(int(kind), float(between)))
     return Policy(choices)
+
+
+def with_logits(seed=0, samples=200, split="validation") -> ExitRecords:
+    """Records of three exits over four classes that keep their logits."""
+    rng = np.random.default_rng(seed)
+    label = rng.integers(0, 4, samples)
+    logits = rng.normal(size=(samples, 3, 4)) + (1 + np.arange(3))[None, :, None] * (
+        label[:, None, None] == np.arange(4)
+    )
+    return ExitRecords.from_logits(logits, label, {"macs": Cost((1, 2, 3), (1, 1, 1))}, split=split)

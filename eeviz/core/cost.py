@@ -53,7 +53,9 @@ class Cost:
     def __post_init__(self):
         backbone, heads = _vector(self.backbone, "backbone"), _vector(self.heads, "heads")
         if backbone.shape != heads.shape:
-            raise ValueError(f"backbone has {backbone.size} exits, heads has {heads.size}: both need one number per exit.")
+            raise ValueError(
+                f"backbone has {backbone.size} exits, heads has {heads.size}: both need one number per exit."
+            )
         if (np.diff(backbone) < 0).any():
             raise ValueError(
                 f"backbone: a cumulative cost cannot fall with depth, got {backbone.tolist()}. "

@@ -18,7 +18,9 @@ def _threshold(value, index: int) -> float | None:
     try:
         number = np.float32(value)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"threshold of exit {index + 1}: expected a number in [0, 1] or None, got {value!r}.") from error
+        raise ValueError(
+            f"threshold of exit {index + 1}: expected a number in [0, 1] or None, got {value!r}."
+        ) from error
     if np.isnan(number):
         return None  # arrays (Front.thresholds) write a removed exit as NaN
     if not 0 <= number <= 1:

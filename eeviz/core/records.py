@@ -29,7 +29,11 @@ def _integers(values, name: str, ndim: int) -> np.ndarray:
     if array.dtype == object or array.ndim != ndim:
         raise ValueError(f"{name}: expected {ndim}-d integers, got shape {array.shape}, {array.dtype}.")
     if array.size and not np.issubdtype(array.dtype, np.integer):
-        if not np.issubdtype(array.dtype, np.floating) or not np.isfinite(array).all() or (array != np.rint(array)).any():
+        if (
+            not np.issubdtype(array.dtype, np.floating)
+            or not np.isfinite(array).all()
+            or (array != np.rint(array)).any()
+        ):
             raise ValueError(f"{name}: expected whole numbers, got {array.dtype}.")
     return array.astype(np.int64)
 
@@ -158,20 +162,31 @@ class ExitRecords:
         return self.costs[name]
 
     @classmethod
-    def from_logits(cls, logits, label, costs, measure: str = "max_probability", temperature=None, **fields) -> ExitRecords:
+    def from_logits(
+        cls, logits, label, costs, measure: str = "max_probability", temperature=None, **fields
+    ) -> ExitRecords:
         """Records from logits (N, E, C); measure and temperature (E,) as in `calibration.confidence_of`."""
         logits = np.asarray(logits)
         if logits.dtype == object or logits.ndim != 3 or not np.isfinite(logits).all():
             raise ValueError(f"logits: expected finite numbers of shape (samples, exits, classes), got {logits.shape}.")
         confidence = confidence_of(logits, measure, temperature)
         return cls(
-            confidence, logits.argmax(axis=2), label, costs, logits=logits, measure=measure, temperature=temperature, **fields
+            confidence,
+            logits.argmax(axis=2),
+            label,
+            costs,
+            logits=logits,
+            measure=measure,
+            temperature=temperature,
+            **fields,
         )
 
     def with_confidence(self, measure: str, temperature=None) -> ExitRecords:
         """The same table with its confidences made again from the stored logits. Raises ValueError without logits."""
         if self.logits is None:
-            raise ValueError("these records hold no logits: their confidence measure and temperature cannot be changed.")
+            raise ValueError(
+                "these records hold no logits: their confidence measure and temperature cannot be changed."
+            )
         confidence = confidence_of(self.logits, measure, temperature)
         return replace(self, confidence=confidence, measure=measure, temperature=temperature)
 
@@ -259,5 +274,7 @@ def _checked_thumbnails(thumbnails, samples: int) -> np.ndarray | None:
         return None
     colour = thumbnails.ndim == 4 and thumbnails.shape[-1] == 3
     if thumbnails.dtype != np.uint8 or not (thumbnails.ndim == 3 or colour):
-        raise ValueError(f"thumbnails: expected uint8 (N, H, W) or (N, H, W, 3), got {thumbnails.shape}, {thumbnails.dtype}.")
+        raise ValueError(
+            f"thumbnails: expected uint8 (N, H, W) or (N, H, W, 3), got {thumbnails.shape}, {thumbnails.dtype}."
+        )
     return thumbnails

@@ -81,12 +81,16 @@ def _read(file, name: str) -> ExitRecords:
         with zipfile.ZipFile(file) as archive:
             unpacked = sum(member.file_size for member in archive.infolist())
         if unpacked > LIMIT_BYTES:
-            raise ValueError(f"{name} unpacks to {unpacked / 1e9:.1f} GB, more than the {LIMIT_BYTES / 1e9:.1f} GB allowed.")
+            raise ValueError(
+                f"{name} unpacks to {unpacked / 1e9:.1f} GB, more than the {LIMIT_BYTES / 1e9:.1f} GB allowed."
+            )
         file.seek(0)
         with np.load(file, allow_pickle=False) as archive:
             arrays = {key: _array(archive, key, name) for key in archive.files}
     except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError) as error:
-        raise ValueError(f"{name} is not a complete .npz file ({error}). Save records with ExitRecords.save(path).") from error
+        raise ValueError(
+            f"{name} is not a complete .npz file ({error}). Save records with ExitRecords.save(path)."
+        ) from error
     try:
         return _records(arrays)
     except ValueError as error:
@@ -144,7 +148,9 @@ def _meta(arrays: dict[str, np.ndarray]) -> dict:
     if not isinstance(meta, dict) or meta.get("format") != FORMAT:
         raise ValueError("'meta' is not of the format eeviz-records.")
     if meta.get("version", 0) > VERSION:
-        raise ValueError(f"the file has format version {meta['version']}, this eeviz reads up to {VERSION}: update eeviz.")
+        raise ValueError(
+            f"the file has format version {meta['version']}, this eeviz reads up to {VERSION}: update eeviz."
+        )
     return meta
 
 

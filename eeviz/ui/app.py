@@ -34,7 +34,9 @@ class LinkOf:
     @property
     def value(self) -> Link:
         state = self._app.state
-        return Link(state.policy, state.measure or None, state.calibrated, state.cost, tuple(self._app.hide), state.projector)
+        return Link(
+            state.policy, state.measure or None, state.calibrated, state.cost, tuple(self._app.hide), state.projector
+        )
 
     @property
     def code(self) -> str:
@@ -58,13 +60,17 @@ class ExplorerApp:
         self.page = Page()
         state.theme = self.page.theme
         self.link = LinkOf(self)
-        self.analysis = Analysis(state, inline=inline, on_error=lambda error: self.status.fail(error, "refining the front"))
+        self.analysis = Analysis(
+            state, inline=inline, on_error=lambda error: self.status.fail(error, "refining the front")
+        )
         self._compute_points()
         self.router = self._router()
         self.chart = View(self, tradeoff_view.CHART)
         self.tabs_views = [View(self, chart) for chart in TABS]
         self.gallery = (
-            None if "tabs" in hide else Gallery(state.records, state.policy, state.cost, routing=state.routing, status=self.status)
+            None
+            if "tabs" in hide
+            else Gallery(state.records, state.policy, state.cost, routing=state.routing, status=self.status)
         )
         self.table = widgets.HTML()
         self.box = self._box()
@@ -97,7 +103,12 @@ class ExplorerApp:
         state = self.state
         hidden = [part for part in HIDEABLE if part in self.hide]
         return Router(
-            state.records, state.policy, cost=state.cost, hide=hidden, projector=state.projector, split_note=self._note()
+            state.records,
+            state.policy,
+            cost=state.cost,
+            hide=hidden,
+            projector=state.projector,
+            split_note=self._note(),
         )
 
     def _note(self) -> str:
@@ -108,11 +119,20 @@ class ExplorerApp:
         hide = self.hide
         self.comparison, self.report_html = widgets.HTML(), widgets.HTML()
         self.tuning = Tuning(self)
-        self.report_button = button(self, "Open the report", "Read the report split once, at this setting", self.state.look, "opening the report")
+        self.report_button = button(
+            self,
+            "Open the report",
+            "Read the report split once, at this setting",
+            self.state.look,
+            "opening the report",
+        )
         self.code_line = CopyLine(label="Code")
         self.url_line = CopyLine(label="Link")
         self.projector = widgets.Checkbox(
-            value=self.state.projector, description="projector (large type)", indent=False, layout=widgets.Layout(width="auto")
+            value=self.state.projector,
+            description="projector (large type)",
+            indent=False,
+            layout=widgets.Layout(width="auto"),
         )
         panel = [history_row(self), confidence_row(self)]
         if "tuning" not in hide:
@@ -124,7 +144,9 @@ class ExplorerApp:
         column = widgets.Layout(width="100%", min_width="0", overflow="hidden")
         first = widgets.Box([], layout=widgets.Layout(width="100%", display="grid"))
         first.add_class("ee-first")
-        left = [] if "chart" in hide else [widgets.VBox([heading("Accuracy against cost"), self.chart.box], layout=column)]
+        left = (
+            [] if "chart" in hide else [widgets.VBox([heading("Accuracy against cost"), self.chart.box], layout=column)]
+        )
         first.children = (*left, widgets.VBox(panel, layout=column))
         children = [widgets.HTML(f"<style>{stylesheet('app.css')}</style>"), self.page, self.status, self.router, first]
         if "tabs" not in hide:
@@ -165,7 +187,9 @@ class ExplorerApp:
         state.observe(g(lambda _: self._reload(), "showing the records"), ["records", "cost"])
         state.observe(g(lambda _: self._redraw(), "updating the charts"), ["theme", "projector", "mine_source"])
         state.observe(g(lambda _: self._dress(), "changing the type size"), ["projector"])
-        self.analysis.observe(g(lambda _: self.chart.changed(), "drawing the front"), ["front", "baselines", "mine_front"])
+        self.analysis.observe(
+            g(lambda _: self.chart.changed(), "drawing the front"), ["front", "baselines", "mine_front"]
+        )
         self.page.observe(g(lambda c: setattr(state, "theme", c.new), "following the theme"), "theme")
         self.page.observe(g(lambda _: self._link(), "writing the link"), ["href", "query"])
         self.projector.observe(g(lambda c: setattr(state, "projector", c.new), "changing the type size"), "value")
@@ -208,7 +232,9 @@ class ExplorerApp:
         if state.report_open:
             self.report_html.value = strips.report(self)
             return
-        looks = f" Looked at {len(state.looks)} time{'s' if len(state.looks) != 1 else ''} so far." if state.looks else ""
+        looks = (
+            f" Looked at {len(state.looks)} time{'s' if len(state.looks) != 1 else ''} so far." if state.looks else ""
+        )
         words = (
             f"Shut: figures on samples that chose nothing.{looks} It shuts again when a threshold moves."
             if state.report_source is not None

@@ -36,9 +36,12 @@ def history_row(app) -> widgets.HBox:
     undo = button(app, "↶ Undo", "Back to the setting before the last change", state.undo, "undoing")
     redo = button(app, "↷ Redo", "Forward again", state.redo, "redoing")
     reset = button(
-        app, "Reset", "Every exit open for its most confident half", lambda: state.set_policy(default_policy(state.records)),
+        app,
+        "Reset",
+        "Every exit open for its most confident half",
+        lambda: state.set_policy(default_policy(state.records)),
         "resetting",
-    )  # fmt: skip
+    )
 
     def follow(_=None):
         undo.disabled, redo.disabled = not state.can_undo, not state.can_redo
@@ -56,7 +59,9 @@ def pins_row(app) -> widgets.HBox:
         children.append(
             button(app, f"Pin {name}", f"Remember this setting as {name}", lambda n=name: state.pin(n), "pinning")
         )
-        returns[name] = button(app, f"Go to {name}", f"Return to {name}", lambda n=name: state.go_to_pin(n), "going to a pin")
+        returns[name] = button(
+            app, f"Go to {name}", f"Return to {name}", lambda n=name: state.go_to_pin(n), "going to a pin"
+        )
         children.append(returns[name])
 
     def follow(_=None):
@@ -74,17 +79,26 @@ def confidence_row(app) -> widgets.HBox:
     own = state.source.measure or "as recorded"
     measures = list(dict.fromkeys([own, *MEASURES]))
     measure = widgets.Dropdown(
-        options=[(_WORDS.get(m, m), m) for m in measures], value=state.measure or own, description="Confidence",
-        layout=widgets.Layout(width="250px"), style={"description_width": "76px"},
-    )  # fmt: skip
+        options=[(_WORDS.get(m, m), m) for m in measures],
+        value=state.measure or own,
+        description="Confidence",
+        layout=widgets.Layout(width="250px"),
+        style={"description_width": "76px"},
+    )
     scaled = widgets.Checkbox(
-        value=state.calibrated, description="temperature scaling", indent=False, layout=widgets.Layout(width="auto"),
+        value=state.calibrated,
+        description="temperature scaling",
+        indent=False,
+        layout=widgets.Layout(width="auto"),
         tooltip="One temperature per exit, fitted on this split, never on training images",
-    )  # fmt: skip
+    )
     cost = widgets.Dropdown(
-        options=sorted(state.records.costs), value=state.cost, description="Cost", layout=widgets.Layout(width="200px"),
+        options=sorted(state.records.costs),
+        value=state.cost,
+        description="Cost",
+        layout=widgets.Layout(width="200px"),
         style={"description_width": "40px"},
-    )  # fmt: skip
+    )
     cost.layout.display = None if len(state.records.costs) > 1 else "none"
 
     def show(_=None):
@@ -121,32 +135,55 @@ class Tuning:
     def __init__(self, app):
         self.app, self.state = app, app.state
         self.budget = widgets.BoundedFloatText(
-            min=0, max=1e30, step=0.05, description="At most", layout=widgets.Layout(width="170px"),
+            min=0,
+            max=1e30,
+            step=0.05,
+            description="At most",
+            layout=widgets.Layout(width="170px"),
             style={"description_width": "56px"},
-        )  # fmt: skip
+        )
         self.unit = widgets.Label()
         self.which = widgets.Dropdown(
-            options=[("mean", "max_cost"), ("worst case", "max_worst")], description="of the",
-            layout=widgets.Layout(width="150px"), style={"description_width": "40px"},
-        )  # fmt: skip
+            options=[("mean", "max_cost"), ("worst case", "max_worst")],
+            description="of the",
+            layout=widgets.Layout(width="150px"),
+            style={"description_width": "40px"},
+        )
         self.drop = widgets.BoundedFloatText(
-            value=1.0, min=0, max=100, step=0.1, description="At most", layout=widgets.Layout(width="150px"),
+            value=1.0,
+            min=0,
+            max=100,
+            step=0.1,
+            description="At most",
+            layout=widgets.Layout(width="150px"),
             style={"description_width": "56px"},
-        )  # fmt: skip
+        )
         self.budget_button = button(
-            app, "Best under this budget", "The thresholds with the highest accuracy within the budget, exact",
-            self.under_budget, "tuning under a budget",
-        )  # fmt: skip
+            app,
+            "Best under this budget",
+            "The thresholds with the highest accuracy within the budget, exact",
+            self.under_budget,
+            "tuning under a budget",
+        )
         self.drop_button = button(
-            app, "Cheapest within this drop", "The cheapest thresholds within this drop from the final classifier, exact",
-            self.within_drop, "tuning within an accuracy drop",
-        )  # fmt: skip
+            app,
+            "Cheapest within this drop",
+            "The cheapest thresholds within this drop from the final classifier, exact",
+            self.within_drop,
+            "tuning within an accuracy drop",
+        )
         self.preset = widgets.Dropdown(
-            options=list(POLICIES), description="Baseline", layout=widgets.Layout(width="250px"),
+            options=list(POLICIES),
+            description="Baseline",
+            layout=widgets.Layout(width="250px"),
             style={"description_width": "66px"},
-        )  # fmt: skip
+        )
         self.preset_button = button(
-            app, "Apply", f"This method's policy for a drop of {100 * BASELINE_DROP:.0f} pp", self.apply_preset, "applying a baseline"
+            app,
+            "Apply",
+            f"This method's policy for a drop of {100 * BASELINE_DROP:.0f} pp",
+            self.apply_preset,
+            "applying a baseline",
         )
         self.state.observe(app.guarded(lambda _: self._scale(), "showing the budget"), ["source", "cost"])
         self._scale()
@@ -174,7 +211,9 @@ class Tuning:
         self._found(policy, "Best under this budget")
 
     def within_drop(self) -> None:
-        self._found(tune(self.state.records, max_drop=self.drop.value / 100, cost=self.state.cost), "Cheapest within this drop")
+        self._found(
+            tune(self.state.records, max_drop=self.drop.value / 100, cost=self.state.cost), "Cheapest within this drop"
+        )
 
     def apply_preset(self) -> None:
         method = POLICIES[self.preset.value]

@@ -139,4 +139,3 @@ def _state(records: ExitRecords, asked: Link, report, mine, static, shifted) -> 
     if isinstance(report, ExitRecords) and report.exits_count != records.exits_count:
         raise ValueError(f"report: has {report.exits_count} exits, the tuning records {records.exits_count}.")
     return state
-

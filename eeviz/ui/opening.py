@@ -22,7 +22,10 @@ class Opening:
     def __init__(self, app):
         self.app, self.state = app, app.state
         self.role = widgets.Dropdown(
-            options=ROLES, description="What for", layout=widgets.Layout(width="420px"), style={"description_width": "64px"}
+            options=ROLES,
+            description="What for",
+            layout=widgets.Layout(width="420px"),
+            style={"description_width": "64px"},
         )
         self.upload = Upload(
             status=app.status, on_file=self.from_bytes, on_path=self.from_path, label="Open my records", accept=".npz"
@@ -50,7 +53,9 @@ class Opening:
             state.mine_source = records
         elif self.role.value == "report":
             if records.exits_count != state.records.exits_count:
-                raise ValueError(f"{name} has {records.exits_count} exits, the network under view {state.records.exits_count}.")
+                raise ValueError(
+                    f"{name} has {records.exits_count} exits, the network under view {state.records.exits_count}."
+                )
             state.report_source = records
             state.report_open = False
         else:

@@ -17,18 +17,34 @@ def strip(records: ExitRecords, routing: Routing, static: float, reference=None)
     """HTML strip: accuracy with interval, mean and worst cost, saving, shares; reference: (name, right (N,) bool)."""
     interval = metrics.accuracy_interval(records, routing.right)
     cells = [
-        ("accuracy", text.percent(routing.accuracy, 2), f"95 % interval {text.interval_percent(interval)}, {interval.method}"),
-        ("mean cost", text.quantity(routing.mean_cost, routing.unit), f"{text.percent(metrics.saving(routing.mean_cost, static))} below static"),
-        ("worst case", text.quantity(routing.worst_cost, routing.unit), f"{text.percent(routing.worst_cost / static - 1)} above static"),
+        (
+            "accuracy",
+            text.percent(routing.accuracy, 2),
+            f"95 % interval {text.interval_percent(interval)}, {interval.method}",
+        ),
+        (
+            "mean cost",
+            text.quantity(routing.mean_cost, routing.unit),
+            f"{text.percent(metrics.saving(routing.mean_cost, static))} below static",
+        ),
+        (
+            "worst case",
+            text.quantity(routing.worst_cost, routing.unit),
+            f"{text.percent(routing.worst_cost / static - 1)} above static",
+        ),
         ("95 % pay at most", text.quantity(routing.cost_quantile(0.95), routing.unit), ""),
         ("leave at", " · ".join(text.percent(s, 0) for s in routing.share), " · ".join(records.exits)),
-    ]  # fmt: skip
+    ]
     if reference is not None:
         name, right = reference
         paired = metrics.paired_interval(records, routing.right, right)
-        cells.insert(1, (f"against {name}", text.interval_points(paired).split(" (")[0], f"95 % interval {_ends(paired)}, paired"))
+        cells.insert(
+            1,
+            (f"against {name}", text.interval_points(paired).split(" (")[0], f"95 % interval {_ends(paired)}, paired"),
+        )
     inside = "".join(
-        f'<div class="ee-datum"><span>{escape(a)}</span><b>{escape(b)}</b><small>{escape(c)}</small></div>' for a, b, c in cells
+        f'<div class="ee-datum"><span>{escape(a)}</span><b>{escape(b)}</b><small>{escape(c)}</small></div>'
+        for a, b, c in cells
     )
     return f'<div class="ee-strip">{inside}</div>'
 
@@ -75,15 +91,26 @@ def comparison(app) -> str:
         paired = metrics.paired_interval(records, state.routing.right, routing.right)
         difference = "" if name == "now" else text.interval_points(paired)
         shares = " · ".join(text.percent(s, 0).replace(" ", "") for s in routing.share)
-        body += "<tr>" + "".join(
-            f"<td>{escape(cell)}</td>"
-            for cell in (
-                name, text.percent(routing.accuracy, 2), text.quantity(routing.mean_cost, routing.unit),
-                text.quantity(routing.worst_cost, routing.unit), text.percent(metrics.saving(routing.mean_cost, static)), shares,
-                difference,
+        body += (
+            "<tr>"
+            + "".join(
+                f"<td>{escape(cell)}</td>"
+                for cell in (
+                    name,
+                    text.percent(routing.accuracy, 2),
+                    text.quantity(routing.mean_cost, routing.unit),
+                    text.quantity(routing.worst_cost, routing.unit),
+                    text.percent(metrics.saving(routing.mean_cost, static)),
+                    shares,
+                    difference,
+                )
             )
-        ) + "</tr>"  # fmt: skip
-    head = "".join(f"<th scope='col'>{h}</th>" for h in ("", "accuracy", "mean", "worst case", "saving", "leave at", "now minus pin"))
+            + "</tr>"
+        )
+    head = "".join(
+        f"<th scope='col'>{h}</th>"
+        for h in ("", "accuracy", "mean", "worst case", "saving", "leave at", "now minus pin")
+    )
     return f"<table class='ee-table'><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
@@ -112,21 +139,38 @@ def exit_rows(app) -> list[dict]:
 def table(app) -> str:
     """HTML of `exit_rows`."""
     unit = app.state.routing.unit
-    head = ("exit", "threshold", "samples", "share", "right of those leaving", "right on all", "cost", "its own head", "ECE")
+    head = (
+        "exit",
+        "threshold",
+        "samples",
+        "share",
+        "right of those leaving",
+        "right on all",
+        "cost",
+        "its own head",
+        "ECE",
+    )
     body = ""
     for k, r in enumerate(exit_rows(app)):
         last = k == len(app.state.policy.thresholds)
         threshold = "takes all" if last else "removed" if r["threshold"] is None else f"{r['threshold']:.4g}"
         cells = (
-            r["exit"], threshold, f"{r['samples']:,}", text.percent(r["share"]),
-            text.percent(r["accuracy_of_those_leaving"], 2), text.percent(r["accuracy_on_all"], 2),
-            text.quantity(r[f"cost_{unit}"], unit), text.quantity(r[f"head_{unit}"], unit), text.percent(r["ece"]),
-        )  # fmt: skip
+            r["exit"],
+            threshold,
+            f"{r['samples']:,}",
+            text.percent(r["share"]),
+            text.percent(r["accuracy_of_those_leaving"], 2),
+            text.percent(r["accuracy_on_all"], 2),
+            text.quantity(r[f"cost_{unit}"], unit),
+            text.quantity(r[f"head_{unit}"], unit),
+            text.percent(r["ece"]),
+        )
         body += "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>"
     return (
-        "<table class='ee-table'><thead><tr>" + "".join(f"<th scope='col'>{h}</th>" for h in head)
+        "<table class='ee-table'><thead><tr>"
+        + "".join(f"<th scope='col'>{h}</th>" for h in head)
         + f"</tr></thead><tbody>{body}</tbody></table>"
-    )  # fmt: skip
+    )
 
 
 def to_csv(app) -> str:

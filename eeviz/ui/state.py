@@ -110,7 +110,9 @@ class ExplorerState(HasTraits):
                 return
             old, new = self.records, self._made(self.source, measure, calibrated)
             moved = [
-                None if t is None else threshold_for_share(new, k, float(np.mean(old.confidence[:, k] >= np.float32(t))))
+                None
+                if t is None
+                else threshold_for_share(new, k, float(np.mean(old.confidence[:, k] >= np.float32(t))))
                 for k, t in enumerate(self.policy.thresholds)
             ]
             self._apply(Setting(Policy(moved), measure, calibrated), True)
@@ -158,7 +160,9 @@ class ExplorerState(HasTraits):
     def look(self) -> None:
         """Open the report split for the current setting and log the reading."""
         if self.report_source is None:
-            raise ValueError("these records have no report split: open a second file as report, or explore(rec, report=...).")
+            raise ValueError(
+                "these records have no report split: open a second file as report, or explore(rec, report=...)."
+            )
         with self.lock, self.hold_trait_notifications():
             self.looks = (*self.looks, Look(datetime.now(UTC).isoformat(timespec="seconds"), self.setting))
             self.report_open = True

@@ -72,3 +72,8 @@ class Style:
 def escape_plotly(name: str) -> str:
     """A name as plotly text: names may hold markup, which plotly would interpret."""
     return name.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def exit_labels(records) -> list[str]:
+    """Names of the exits as plotly text."""
+    return [escape_plotly(name) for name in records.exits]

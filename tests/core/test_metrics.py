@@ -58,7 +58,9 @@ def test_reliability_equals_a_loop_over_samples():
     ece = 0.0
     for b in range(bins):
         inside = [
-            i for i in range(500) if b / bins <= records.confidence[i, 1] and (records.confidence[i, 1] < (b + 1) / bins)
+            i
+            for i in range(500)
+            if b / bins <= records.confidence[i, 1] and (records.confidence[i, 1] < (b + 1) / bins)
         ]
         assert made.count[b] == len(inside)
         if inside:

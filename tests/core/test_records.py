@@ -160,7 +160,12 @@ def test_foreign_and_damaged_files_are_refused_in_words(data, words):
 def test_a_damaged_file_never_raises_anything_but_a_valueerror(data):
     file = io.BytesIO()
     records = random_records(0, samples=30)
-    np.savez(file, **{n: getattr(records, n) for n in ("confidence", "predicted", "label")}, backbone=[1, 2, 3, 4], heads=[1] * 4)
+    np.savez(
+        file,
+        **{n: getattr(records, n) for n in ("confidence", "predicted", "label")},
+        backbone=[1, 2, 3, 4],
+        heads=[1] * 4,
+    )
     raw = bytearray(file.getvalue())
     for _ in range(data.draw(st.integers(1, 8))):
         raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))

@@ -2,19 +2,11 @@
 
 import numpy as np
 import pytest
-from tables import random_records
+from tables import random_records, with_logits
 
 from eeviz.core.cost import Cost
 from eeviz.core.policy import Policy, route
-from eeviz.core.records import ExitRecords
 from eeviz.ui.state import ExplorerState, default_policy
-
-
-def with_logits(seed=0, samples=200, split="validation"):
-    rng = np.random.default_rng(seed)
-    label = rng.integers(0, 4, samples)
-    logits = rng.normal(size=(samples, 3, 4)) + (1 + np.arange(3))[None, :, None] * (label[:, None, None] == np.arange(4))
-    return ExitRecords.from_logits(logits, label, {"macs": Cost((1, 2, 3), (1, 1, 1))}, split=split)
 
 
 def test_the_routing_follows_the_policy():

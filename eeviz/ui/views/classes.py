@@ -6,7 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from ...core import metrics, text
-from ..style import escape_plotly
+from ..style import escape_plotly, exit_labels
 from .view import Chart
 
 
@@ -22,24 +22,34 @@ def _flow(app) -> tuple[list[str], np.ndarray, np.ndarray]:
 
 def draw(app) -> go.Figure:
     style, records = app.style, app.state.records
+    labels = exit_labels(records)
     names, share, order = _flow(app)
     ordered = [escape_plotly(names[i]) for i in order]
     colors, patterns = style.colors(records.exits_count), style.patterns(records.exits_count)
     traces = [
         go.Bar(
-            y=ordered, x=100 * share[:, k], orientation="h", name=records.exits[k],
-            marker={"color": colors[k], "pattern": {"shape": patterns[k], "fgcolor": style.paper, "fillmode": "overlay", "size": 6}},
-            text=[f"{100 * v:.0f}" if v >= 0.06 else "" for v in share[:, k]], textposition="inside", insidetextanchor="middle",
-            textfont={"color": style.paper}, textangle=0,
-            hovertemplate="%{y}: %{x:.1f} % leave at " + escape_plotly(records.exits[k]) + "<extra></extra>",
+            y=ordered,
+            x=100 * share[:, k],
+            orientation="h",
+            name=labels[k],
+            marker={
+                "color": colors[k],
+                "pattern": {"shape": patterns[k], "fgcolor": style.paper, "fillmode": "overlay", "size": 6},
+            },
+            text=[f"{100 * v:.0f}" if v >= 0.06 else "" for v in share[:, k]],
+            textposition="inside",
+            insidetextanchor="middle",
+            textfont={"color": style.paper},
+            textangle=0,
+            hovertemplate="%{y}: %{x:.1f} % leave at " + labels[k] + "<extra></extra>",
         )
         for k in range(records.exits_count)
-    ]  # fmt: skip
+    ]
     layout = style.layout(
         max(300, 34 * len(ordered) + 90),
         barmode="stack",
-        xaxis=dict(title={"text": "share of the class leaving at each exit (%)"}, range=[0, 100]),
-        yaxis=dict(type="category", categoryorder="array", categoryarray=ordered),
+        xaxis={"title": {"text": "share of the class leaving at each exit (%)"}, "range": [0, 100]},
+        yaxis={"type": "category", "categoryorder": "array", "categoryarray": ordered},
     )
     return go.Figure(traces, layout)
 

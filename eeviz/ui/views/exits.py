@@ -5,6 +5,7 @@ from __future__ import annotations
 import plotly.graph_objects as go
 
 from ...core import metrics, text
+from ..style import exit_labels
 from .view import Chart
 
 
@@ -14,24 +15,39 @@ def draw(app) -> go.Figure:
     own = 100 * metrics.own_accuracy(records)
     left = 100 * routing.exit_accuracy
     colors, patterns = style.colors(records.exits_count), style.patterns(records.exits_count)
-    names = [f"{name}<br>{text.percent(share)} leave here" for name, share in zip(records.exits, routing.share, strict=True)]
+    names = [
+        f"{name}<br>{text.percent(share)} leave here"
+        for name, share in zip(exit_labels(records), routing.share, strict=True)
+    ]
     traces = [
         go.Bar(
-            x=names, y=own, name="on all samples", marker={"color": "rgba(128,128,128,0.25)", "line": {"color": list(colors), "width": 2}},
-            text=[f"{v:.1f}" for v in own], textposition="outside", cliponaxis=False,
+            x=names,
+            y=own,
+            name="on all samples",
+            marker={"color": "rgba(128,128,128,0.25)", "line": {"color": list(colors), "width": 2}},
+            text=[f"{v:.1f}" for v in own],
+            textposition="outside",
+            cliponaxis=False,
         ),
         go.Bar(
-            x=names, y=left, name="on the samples that left here",
-            marker={"color": list(colors), "pattern": {"shape": list(patterns), "fgcolor": style.paper, "fillmode": "overlay", "size": 6}},
-            text=[text.percent(v / 100).removesuffix(" %") for v in left], textposition="outside", cliponaxis=False,
+            x=names,
+            y=left,
+            name="on the samples that left here",
+            marker={
+                "color": list(colors),
+                "pattern": {"shape": list(patterns), "fgcolor": style.paper, "fillmode": "overlay", "size": 6},
+            },
+            text=[text.percent(v / 100).removesuffix(" %") for v in left],
+            textposition="outside",
+            cliponaxis=False,
         ),
-    ]  # fmt: skip
+    ]
     low = min([v for v in (*own, *left) if v == v])
     layout = style.layout(
         380,
         barmode="group",
-        yaxis=dict(title={"text": "accuracy (%)"}, range=[max(0, 10 * int((low - 5) // 10)), 104]),
-        xaxis=dict(type="category"),
+        yaxis={"title": {"text": "accuracy (%)"}, "range": [max(0, 10 * int((low - 5) // 10)), 104]},
+        xaxis={"type": "category"},
     )
     return go.Figure(traces, layout)
 

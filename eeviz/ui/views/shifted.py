@@ -6,6 +6,7 @@ import plotly.graph_objects as go
 
 from ...core import text
 from ...core.policy import route
+from ..style import escape_plotly, exit_labels
 from .view import Chart
 
 
@@ -18,23 +19,33 @@ def _routings(app):
 
 def draw(app) -> go.Figure:
     style, records = app.style, app.state.records
+    labels = exit_labels(records)
     rows = _routings(app)
     colors, patterns = style.colors(records.exits_count), style.patterns(records.exits_count)
     traces = [
         go.Bar(
-            y=[label for label, _ in rows], x=[100 * r.share[k] for _, r in rows], orientation="h", name=records.exits[k],
-            marker={"color": colors[k], "pattern": {"shape": patterns[k], "fgcolor": style.paper, "fillmode": "overlay", "size": 6}},
-            text=[f"{100 * r.share[k]:.0f}" if r.share[k] >= 0.04 else "" for _, r in rows], textposition="inside",
-            insidetextanchor="middle", textfont={"color": style.paper}, textangle=0,
+            y=[escape_plotly(label) for label, _ in rows],
+            x=[100 * r.share[k] for _, r in rows],
+            orientation="h",
+            name=labels[k],
+            marker={
+                "color": colors[k],
+                "pattern": {"shape": patterns[k], "fgcolor": style.paper, "fillmode": "overlay", "size": 6},
+            },
+            text=[f"{100 * r.share[k]:.0f}" if r.share[k] >= 0.04 else "" for _, r in rows],
+            textposition="inside",
+            insidetextanchor="middle",
+            textfont={"color": style.paper},
+            textangle=0,
             hovertemplate="%{y}: %{x:.1f} % leave here<extra></extra>",
         )
         for k in range(records.exits_count)
-    ]  # fmt: skip
+    ]
     layout = style.layout(
         70 * len(rows) + 100,
         barmode="stack",
-        xaxis=dict(title={"text": "share of the samples leaving at each exit (%)"}, range=[0, 100]),
-        yaxis=dict(type="category"),
+        xaxis={"title": {"text": "share of the samples leaving at each exit (%)"}, "range": [0, 100]},
+        yaxis={"type": "category"},
     )
     return go.Figure(traces, layout)
 

@@ -7,6 +7,7 @@ import plotly.graph_objects as go
 
 from ...core import text, tradeoff
 from ...core.policy import route
+from ..style import escape_plotly
 from .view import Chart
 
 FRONT = 0
@@ -15,12 +16,19 @@ FRONT = 0
 def draw(app) -> go.Figure:
     state, analysis, style = app.state, app.analysis, app.style
     records, cost, unit = state.records, state.cost, state.routing.unit
-    names = list(records.exits)
     colors = style.colors(records.exits_count)
     traces = [
         _line(analysis.front, "best thresholds (front)", style.ink, unit, "solid"),
         _line(analysis.mine_front, "mine: best thresholds", style.wrong, unit, "dot"),
-        _marks("static networks", app.static_points, style, unit, symbol="square", color=style.soft, mode="lines+markers+text"),
+        _marks(
+            "static networks",
+            app.static_points,
+            style,
+            unit,
+            symbol="square",
+            color=style.soft,
+            mode="lines+markers+text",
+        ),
         _marks(
             "one exit alone",
             tradeoff.single_exits(records, cost),
@@ -28,19 +36,27 @@ def draw(app) -> go.Figure:
             unit,
             symbol="circle-open",
             color=list(colors),
-            labels=names,
             place="bottom center",
         ),
-        _marks("baselines at 1 pp drop", analysis.baselines, style, unit, symbol="x-thin", color=style.soft, labels=None),
-        _marks("oracle", (tradeoff.oracle_point(records, state.policy, cost),), style, unit, symbol="star", color=style.right),
+        _marks(
+            "baselines at 1 pp drop", analysis.baselines, style, unit, symbol="x-thin", color=style.soft, labels=None
+        ),
+        _marks(
+            "oracle",
+            (tradeoff.oracle_point(records, state.policy, cost),),
+            style,
+            unit,
+            symbol="star",
+            color=style.right,
+        ),
         _marks("shifted inputs", app.shifted_points, style, unit, symbol="diamond-open", color=style.wrong),
         _marks("pins", app.pin_points, style, unit, symbol="triangle-up", color=style.ink, size=12),
         _marks("now", (app.now,), style, unit, symbol="circle", color=style.wrong, size=15, labels=["now"]),
     ]
     layout = style.layout(
         420,
-        xaxis=dict(title={"text": f"mean cost per sample ({unit})"}, tickformat="~s", rangemode="tozero"),
-        yaxis=dict(title={"text": f"accuracy on {records.split or 'these samples'} (%)"}, range=_range(app)),
+        xaxis={"title": {"text": f"mean cost per sample ({unit})"}, "tickformat": "~s", "rangemode": "tozero"},
+        yaxis={"title": {"text": f"accuracy on {records.split or 'these samples'} (%)"}, "range": _range(app)},
         hovermode="closest",
         showlegend=True,
         legend=style.legend("bottom"),
@@ -79,9 +95,7 @@ def shifted_points(app) -> tuple[tradeoff.Point, ...]:
     state = app.state
     if not state.report_open:
         return ()
-    return tuple(
-        tradeoff.current_point(records, state.policy, state.cost, label) for label, records in state.shifted
-    )
+    return tuple(tradeoff.current_point(records, state.policy, state.cost, label) for label, records in state.shifted)
 
 
 def pin_points(app) -> tuple[tradeoff.Point, ...]:
@@ -122,12 +136,12 @@ def _marks(name, points, style, unit, *, symbol, color, labels=(), size=10, mode
         y=[100 * point.accuracy for point in points],
         name=name,
         mode=mode if labels is not None else "markers",
-        text=labels,
+        text=None if labels is None else [escape_plotly(label) for label in labels],
         textposition=place,
         textfont={"size": style.size - 1, "color": style.ink},
         line={"color": style.soft, "dash": "dash", "width": 1.5},
         marker={"symbol": symbol, "size": size, "color": color, "line": {"width": 2, "color": color}},
-        customdata=[point.name for point in points],
+        customdata=[escape_plotly(point.name) for point in points],
         hovertemplate="%{customdata}: %{y:.2f} % at %{x:.3s} " + unit + "<extra></extra>",
         showlegend=bool(points),
         cliponaxis=False,
@@ -137,9 +151,14 @@ def _marks(name, points, style, unit, *, symbol, color, labels=(), size=10, mode
 def _range(app) -> list[float]:
     """From just under the lowest of front, exits and current point to just over the oracle."""
     state = app.state
-    shown = [app.now, *tradeoff.single_exits(state.records, state.cost), *app.static_points, *app.pin_points, *app.shifted_points]
+    shown = [
+        app.now,
+        *tradeoff.single_exits(state.records, state.cost),
+        *app.static_points,
+        *app.pin_points,
+        *app.shifted_points,
+    ]
     low = min(100 * point.accuracy for point in shown)
     high = 100 * tradeoff.oracle_point(state.records, state.policy, state.cost).accuracy
     margin = max(0.08 * (high - low), 0.3)
     return [max(0.0, low - margin), min(101.0, high + margin)]
-
