@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import ipywidgets as widgets
 
 from ..core import metrics, text, tradeoff
@@ -22,6 +24,7 @@ from .views import classes, confidence, exits, reliability, shifted
 from .views import tradeoff as tradeoff_view
 from .views.view import View
 
+BURST_SECONDS = 1.0
 TABS = (exits.CHART, confidence.CHART, classes.CHART, reliability.CHART, shifted.CHART)
 
 
@@ -58,6 +61,8 @@ class ExplorerApp:
         self.state, self.name, self.hide = state, name, tuple(hide)
         self.status = Status()
         self.page = Page()
+        self._last_moved: tuple[int, ...] = ()
+        self._last_time = 0.0
         state.theme = self.page.theme
         self.link = LinkOf(self)
         self.analysis = Analysis(
@@ -181,7 +186,7 @@ class ExplorerApp:
 
     def _wire(self) -> None:
         state, g = self.state, self.guarded
-        self.router.observe(g(lambda c: state.set_policy(Policy(c.new)), "moving a threshold"), "thresholds")
+        self.router.observe(g(lambda c: self._moved(Policy(c.new)), "moving a threshold"), "thresholds")
         state.observe(g(lambda _: self._settle(), "updating the page"), ["policy", "pins", "report_open", "cost"])
         state.observe(lambda _: self.status.clear() if self.status.level == "info" else None, ["policy"])
         state.observe(g(lambda _: self._reload(), "showing the records"), ["records", "cost"])
@@ -196,6 +201,16 @@ class ExplorerApp:
         if self.gallery is not None:
             self.gallery.observe(g(lambda c: setattr(state, "selected", c.new), "selecting a sample"), "selected")
         self._dress()
+
+    def _moved(self, policy: Policy) -> None:
+        """A threshold moved under the hand: several key presses on one slider in a row are one step for undo."""
+        pairs = zip(policy.thresholds, self.state.policy.thresholds, strict=True)
+        moved = tuple(k for k, (new, old) in enumerate(pairs) if new != old)
+        now = time.monotonic()
+        goes_on = moved == self._last_moved and now - self._last_time < BURST_SECONDS
+        self._last_moved, self._last_time = moved, now
+        if moved:
+            self.state.set_policy(policy, remember=not goes_on)
 
     def _reload(self) -> None:
         state = self.state

@@ -235,3 +235,14 @@ def test_a_product_cost_and_several_costs_can_be_chosen():
     assert app.state.routing.unit == "mJ·ms"
     app.tuning.under_budget()
     assert app.status.level == "info"
+
+
+def test_a_burst_of_key_presses_is_one_step_for_undo(app):
+    start = app.state.policy
+    for k in range(5):
+        app.router.thresholds = [0.5 + 0.01 * k, start.thresholds[1]]
+    app.router.thresholds = [0.54, 0.5]
+    app.state.undo()
+    assert app.state.policy == Policy((0.54, start.thresholds[1]))
+    app.state.undo()
+    assert app.state.policy == start
