@@ -63,7 +63,10 @@ def press(page) -> tuple[float, int]:
 
 def import_seconds() -> float:
     code = "import time; t = time.perf_counter(); import eeviz, sys; print(time.perf_counter() - t); assert not {'torch', 'plotly'} & set(sys.modules)"
-    times = [float(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout) for _ in range(5)]
+    times = [
+        float(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
+        for _ in range(5)
+    ]
     return statistics.median(times)
 
 

@@ -28,13 +28,11 @@ def _integers(values, name: str, ndim: int) -> np.ndarray:
     array = np.asarray(values)
     if array.dtype == object or array.ndim != ndim:
         raise ValueError(f"{name}: expected {ndim}-d integers, got shape {array.shape}, {array.dtype}.")
-    if array.size and not np.issubdtype(array.dtype, np.integer):
-        if (
-            not np.issubdtype(array.dtype, np.floating)
-            or not np.isfinite(array).all()
-            or (array != np.rint(array)).any()
-        ):
-            raise ValueError(f"{name}: expected whole numbers, got {array.dtype}.")
+    whole = np.issubdtype(array.dtype, np.integer) or (
+        np.issubdtype(array.dtype, np.floating) and np.isfinite(array).all() and (array == np.rint(array)).all()
+    )
+    if array.size and not whole:
+        raise ValueError(f"{name}: expected whole numbers, got {array.dtype}.")
     return array.astype(np.int64)
 
 

@@ -56,7 +56,9 @@ def test_a_visit(explorer, page, tmp_path):
     page.mouse.down()
     page.mouse.up()
     clicked = explorer.until(THRESHOLDS, lambda now: now != tuned)
-    on_front = "[list(explorer._app.analysis.front.policy(i).thresholds) for i in range(len(explorer._app.analysis.front))]"
+    on_front = (
+        "[list(explorer._app.analysis.front.policy(i).thresholds) for i in range(len(explorer._app.analysis.front))]"
+    )
     assert clicked in explorer.python(on_front)
 
     # a sample says in numbers why it left where it did
@@ -64,7 +66,9 @@ def test_a_visit(explorer, page, tmp_path):
     sample.scroll_into_view_if_needed()
     sample.click()
     chosen = explorer.until("explorer.state.selected", lambda value: value is not None)
-    threshold = explorer.python(f"explorer.policy.thresholds[int(explorer.routing.exit_of[{chosen}])] if explorer.routing.exit_of[{chosen}] < 3 else None")
+    threshold = explorer.python(
+        f"explorer.policy.thresholds[int(explorer.routing.exit_of[{chosen}])] if explorer.routing.exit_of[{chosen}] < 3 else None"
+    )
     assert threshold is not None
     expect(out.get_by_text("≥").first).to_be_visible()
 

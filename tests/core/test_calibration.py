@@ -47,9 +47,9 @@ def test_a_known_temperature_is_found_again():
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (dict(measure="sum"), "max_probability, margin, entropy"),
-        (dict(temperature=(1.0,)), "2 positive"),
-        (dict(temperature=(1.0, -1.0)), "2 positive"),
+        ({"measure": "sum"}, "max_probability, margin, entropy"),
+        ({"temperature": (1.0,)}, "2 positive"),
+        ({"temperature": (1.0, -1.0)}, "2 positive"),
     ],
 )
 def test_bad_arguments_are_refused(arguments, words):

@@ -23,7 +23,7 @@ def reference(records, policy, cost="macs"):
                 right.append(records.predicted[i, k] == records.label[i])
                 total = 1.0
                 for term in records.cost(cost).terms:
-                    heads = sum(term.heads[j] for j in range(k + 1) if last and j == k or j < len(kept) and kept[j])
+                    heads = sum(term.heads[j] for j in range(k + 1) if (last and j == k) or (j < len(kept) and kept[j]))
                     total *= term.backbone[k] + heads
                 paid.append(total)
                 break
@@ -107,7 +107,7 @@ def test_policies_that_do_not_fit_are_refused():
     records = random_records(0)
     with pytest.raises(ValueError, match="the policy has 2 thresholds"):
         route(records, Policy((0.5, 0.5)))
-    with pytest.raises(ValueError, match="no cost 'energy'.*macs"):
+    with pytest.raises(ValueError, match=r"no cost 'energy'.*macs"):
         route(records, Policy((0.5, 0.5, 0.5)), "energy")
     alternatives = random_records(0, position=(0, 0, 1, 2), costs={"macs": Cost((1, 1, 2, 3), (1, 2, 1, 1))})
     with pytest.raises(ValueError, match="alternatives"):
