@@ -153,7 +153,7 @@ class ExplorerApp:
             [] if "chart" in hide else [widgets.VBox([heading("Accuracy against cost"), self.chart.box], layout=column)]
         )
         first.children = (*left, widgets.VBox(panel, layout=column))
-        children = [widgets.HTML(f"<style>{stylesheet('app.css')}</style>"), self.page, self.status, self.router, first]
+        children = [widgets.HTML(f"<style>{stylesheet('app.css')}</style>"), self.page, self.router, self.status, first]
         if "tabs" not in hide:
             children.append(self._tabs())
         if "code" not in hide:

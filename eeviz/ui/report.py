@@ -89,8 +89,7 @@ def comparison(app) -> str:
     body = ""
     for name, routing, records in rows:
         paired = metrics.paired_interval(records, state.routing.right, routing.right)
-        difference = "" if name == "now" else text.interval_points(paired)
-        shares = " · ".join(text.percent(s, 0).replace(" ", "") for s in routing.share)
+        difference = "" if name == "now" else f"{text.points(paired.value)} ({_ends(paired)})"
         body += (
             "<tr>"
             + "".join(
@@ -101,15 +100,13 @@ def comparison(app) -> str:
                     text.quantity(routing.mean_cost, routing.unit),
                     text.quantity(routing.worst_cost, routing.unit),
                     text.percent(metrics.saving(routing.mean_cost, static)),
-                    shares,
                     difference,
                 )
             )
             + "</tr>"
         )
     head = "".join(
-        f"<th scope='col'>{h}</th>"
-        for h in ("", "accuracy", "mean", "worst case", "saving", "leave at", "now minus pin")
+        f"<th scope='col'>{h}</th>" for h in ("", "accuracy", "mean", "worst case", "saving", "now minus pin (95 %)")
     )
     return f"<table class='ee-table'><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 

@@ -149,16 +149,15 @@ def _marks(name, points, style, unit, *, symbol, color, labels=(), size=10, mode
 
 
 def _range(app) -> list[float]:
-    """From just under the lowest of front, exits and current point to just over the oracle."""
+    """From just under the lowest of exits, static networks, pins and current point to just over the oracle.
+
+    Badly shifted inputs may lie below: the chart would flatten into a line if it reached down to them.
+    """
     state = app.state
-    shown = [
-        app.now,
-        *tradeoff.single_exits(state.records, state.cost),
-        *app.static_points,
-        *app.pin_points,
-        *app.shifted_points,
-    ]
+    shown = [app.now, *tradeoff.single_exits(state.records, state.cost), *app.static_points, *app.pin_points]
     low = min(100 * point.accuracy for point in shown)
     high = 100 * tradeoff.oracle_point(state.records, state.policy, state.cost).accuracy
+    lowest = min((100 * point.accuracy for point in app.shifted_points), default=low)
+    low = min(low, max(lowest, low - (high - low)))
     margin = max(0.08 * (high - low), 0.3)
     return [max(0.0, low - margin), min(101.0, high + margin)]
