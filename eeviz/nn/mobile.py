@@ -47,6 +47,7 @@ def static(architecture: dict[str, Any], width: float = 1.0) -> dict[str, Any]:
     return {**architecture, "exits": [], "width": width}
 
 
+@torch.random.fork_rng(devices=[])  # layers draw from the global generator before _initialise overwrites them
 def build(architecture: dict[str, Any], seed: int = 0) -> EarlyExitNetwork:
     """The network of an architecture (a dict as `FASHION`), channels_last, initialised from `seed`.
 

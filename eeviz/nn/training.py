@@ -34,7 +34,7 @@ class Recipe:
     momentum: float = 0.9
     weight_decay: float = 5e-4
     label_smoothing: float = 0.05
-    early_weight: float = 0.5
+    early_weight: float = 0.2
     distillation: float = 0.5
     softening: float = 2.0
     shift: int = 2
