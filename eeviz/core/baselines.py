@@ -1,9 +1,9 @@
-"""Published ways to choose thresholds, each as one function that returns a Policy; `front` is what they are compared with.
+"""Published ways to choose thresholds, each one function that returns a Policy: what `front` is compared with.
 
-All share one interface: method(records, cost="macs", max_drop=0.01) gives the cheapest policy it finds that loses at most
-max_drop of the final classifier's accuracy on the same table, method(records, cost, max_cost=...) the most accurate of those
-whose mean cost is at most max_cost. ValueError names the best it found when none qualifies. Costs are charged as the records
-say, heads included, whatever the source charged. Of alternatives at one position the first is offered.
+One interface: method(records, cost="macs", max_drop=0.01) gives the cheapest policy it finds that loses at most
+max_drop of the final classifier's accuracy on the same table; method(records, cost, max_cost=...) the most accurate
+one whose mean cost is at most max_cost. ValueError names the best it found when none qualifies. Costs are those of the
+records, heads included, whatever the source charged. Of alternatives at one position the first is offered.
 """
 
 from __future__ import annotations
@@ -49,8 +49,9 @@ def greedy(
 ) -> Policy:
     """Coordinate search, first exit to last, each over nine values with the earlier ones fixed (earlyon 0.3.0).
 
-    max_drop : each exit takes its lowest value within the drop that also saves cost, else it is removed. max_cost : each
-    exit takes its most accurate value within the budget and the search ends; where none is, its cheapest value.
+    max_drop : each exit takes its lowest value within the drop that also saves cost, else it is removed.
+    max_cost : the search ends at the first exit with values within the budget, at the most accurate of them; before
+    that each exit takes its cheapest value.
     """
     drop, budget = _condition(max_drop, max_cost)
     needed = own_accuracy(records)[-1] - (drop or 0) - ROUNDING
@@ -84,8 +85,8 @@ def product_grid(
 ) -> Policy:
     """Every combination of a few values, one evaluation each, 1 = no exit, at least one exit kept.
 
-    The search inside AEBNAS (Robben et al. 2025, arXiv 2512.10671), whose values 0.1, 0.2, 1 are softmax margins (at most
-    81 combinations). The values here serve other measures as well and are more. Raises ValueError above 200,000.
+    The search inside AEBNAS (Robben et al. 2025, arXiv 2512.10671), whose values 0.1, 0.2, 1 are softmax margins: at
+    most 81 combinations. The values here serve other measures too and are more. ValueError above 200,000 combinations.
     """
     values, offered = [float(t) for t in values], _offered(records)
     if len(values) ** len(offered) > MOST_COMBINATIONS:
@@ -111,8 +112,8 @@ def quotas(
 ) -> Policy:
     """Shares leaving at the exits in geometric progression, thresholds by those shares, best of `steps` ratios.
 
-    Budgeted batch classification of MSDNet (Huang et al. 2018, arXiv 1703.09844): ratios 1/20, 2/20, ..., 40/20; each exit
-    takes the most confident of those still there, all exits keep their heads.
+    Budgeted batch classification of MSDNet (Huang et al. 2018, arXiv 1703.09844): ratios 1/20, 2/20, ..., 40/20; each
+    exit takes the most confident of those still there, all exits keep their heads.
     """
     policies = (_by_quota(records, ratio) for ratio in np.arange(1, steps + 1) / 20)
     return _pick(records, cost, policies, max_drop, max_cost)
@@ -127,11 +128,11 @@ def shortest_path(
     values: int = 16,
     prices: int = 41,
 ) -> Policy:
-    """Shortest path through a graph of (exit, threshold) nodes by Bellman-Ford, after Sponner et al. (arXiv 2403.07957).
+    """Shortest path through a graph of (exit, threshold) nodes by Bellman-Ford (Sponner et al., arXiv 2403.07957).
 
-    An edge between two exits weighs price * errors + cost, both estimated as if no other exit existed, so that lengths add
-    up; one path for each of `prices` prices of an error. The source's own edge weights are not public in code; these
-    follow its description: only shares at single exits and pairs of exits are needed.
+    An edge between two exits weighs cost + price * errors, both estimated as if there were no other exit, so that
+    lengths add up; the best of the paths for `prices` prices of an error. The edge weights are a reading of the idea,
+    not a copy of the source's.
     """
     return _pick(records, cost, _paths(records, cost, values, prices), max_drop, max_cost)
 
@@ -224,7 +225,7 @@ def _added_cost(records: ExitRecords, cost: str, u: int, v: int) -> float:
 
 
 def _bellman_ford(weight: np.ndarray) -> list[int]:
-    """Nodes on the shortest path; weight (1 + V, V + 1) from input and nodes to nodes and end (Bellman 1958, Ford 1956)."""
+    """Nodes on the shortest path; weight (1 + V, V + 1) from the input and V nodes to the nodes and the end."""
     count = weight.shape[1]
     distance, previous = weight[0].copy(), np.full(count, -1)
     for _ in range(count):

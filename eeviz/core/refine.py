@@ -14,15 +14,20 @@ _BAR_BITS = 15
 _GAINS, _LOSES, _GONE = 32, 64, 31  # flags beside an exit's number in a uint8
 
 
-def refine(problem: Problem, front: Candidates) -> Candidates:
-    """The front after coordinate-wise exact search over all real thresholds, removal and return of exits included.
+def refine(problem: Problem, *starts: Candidates) -> Candidates:
+    """The best of the fronts that coordinate-wise exact search over all real thresholds reaches from each start.
 
-    A line is all policies that differ in one exit's threshold; each line is solved once, in O(N). Where the front ends,
-    no single threshold can be moved so that a point improves.
+    A line is all policies that differ in one exit's threshold, removal and return of the exit included; a line is solved
+    once, in O(N). Where a front ends, no single threshold can be moved so that a point improves. Different starts end at
+    the same figures nearly everywhere; a second one mends most of what the first one misses.
     """
     lines = Lines(problem)
     done: set[bytes] = set()
     solved: set[tuple[int, bytes]] = set()
+    return Candidates.joined([_follow(problem, lines, start, done, solved) for start in starts]).best()
+
+
+def _follow(problem: Problem, lines: Lines, front: Candidates, done: set, solved: set) -> Candidates:
     rng = np.random.default_rng(0)
     while True:
         rows = [row.tobytes() for row in front.thresholds]
@@ -203,7 +208,7 @@ class _Lazy(dict):
 
 @lru_cache(maxsize=256)
 def _packing(exits: int, bits: int, with_gain: bool) -> tuple[tuple[np.ndarray, int, bool], ...]:
-    """How counts share int64 words, so that one prefix sum serves several: (value of each code, fields, gain on top)."""
+    """How counts share int64 words, so that one prefix sum serves several: (value of a code, fields, gain on top)."""
     room = 63 // bits
     fields = list(range(exits)) + [-1] * with_gain
     words = []

@@ -35,13 +35,13 @@ def quantile_grid(confidence: np.ndarray, size: int) -> np.ndarray:
 class GridSolver:
     """Solves tables over one grid per exit; samples are binned once, tables that differ in their last exit share work.
 
-    columns : exits on offer; size : at most so many thresholds an exit.
+    grid : exit -> (G,) rising float32 thresholds, for the exits on offer.
     """
 
-    def __init__(self, problem: Problem, columns: list[int], size: int):
+    def __init__(self, problem: Problem, grid: dict[int, np.ndarray]):
         records = problem.records
         self.problem, self.samples, self.removable = problem, len(records), records.removable
-        self.grid = {k: quantile_grid(records.confidence[:, k], size) for k in columns}
+        self.grid = grid
         self.bins = {
             k: np.searchsorted(grid, records.confidence[:, k], side="right").astype(np.min_scalar_type(len(grid)))
             for k, grid in self.grid.items()
@@ -51,8 +51,8 @@ class GridSolver:
         final = records.correct[:, -1]
         self.all_final = self.right_type(records.units[final].sum())
         # samples whose answer leaving at k, not at the final classifier, makes right and makes wrong
-        self.mended = {k: np.flatnonzero(records.correct[:, k] & ~final) for k in columns}
-        self.broken = {k: np.flatnonzero(final & ~records.correct[:, k]) for k in columns}
+        self.mended = {k: np.flatnonzero(records.correct[:, k] & ~final) for k in grid}
+        self.broken = {k: np.flatnonzero(final & ~records.correct[:, k]) for k in grid}
         self.sieve = problem.sieve()
         self._shared: dict = {}
 

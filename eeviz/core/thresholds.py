@@ -17,7 +17,7 @@ from .policy import Policy
 from .problem import Candidates, Problem
 from .records import ExitRecords
 from .refine import refine as refined
-from .table import GridSolver
+from .table import GridSolver, quantile_grid
 
 __all__ = ["Front", "front", "tune"]
 
@@ -25,6 +25,7 @@ CELLS = 300_000  # of one table
 ALL_CELLS = 30_000_000  # of all tables, where there is one for each choice of exits
 MOST_CELLS, MOST_TABLES = 50_000_000, 1_000_000
 SMALLEST_GRID = 16
+SECOND_GRID = 8
 ONE_TABLE = 6  # columns up to which one table holds every exit
 ROUNDING = 1e-12  # 0.93 - 0.01 must not ask for more than 0.92
 
@@ -41,8 +42,8 @@ def front(
 
     grid : thresholds per exit, at sample quantiles of its confidence; None: as many as keep one table within 300,000
     combinations (and all tables within 30 million, but not fewer than 16).
-    max_exits : at most so many early exits. With alternatives at one position, or more than six columns, the front is the
-    union over all choices of at most max_exits (3 unless told) exits, at most one a position, each solved exactly.
+    max_exits : at most so many early exits. With alternatives at one position, or more than six columns, the front is
+    the union over all choices of at most max_exits (3 unless told) exits, at most one a position, each solved exactly.
     refine : then move one threshold at a time over all real values, exactly, until no point improves.
     max_worst : worst-case cost at most this, in the cost's unit.
 
@@ -54,7 +55,9 @@ def front(
         raise ValueError(f"grid: expected a number of thresholds per exit, at least 1, or None; got {grid!r}.")
     best = _solve(problem, None if grid is None else int(grid))
     if refine:
-        best = refined(problem, best)
+        # where one table holds every exit, a start from a coarse grid costs next to nothing
+        again = [] if _many_tables(problem) else [_solve(problem, SECOND_GRID)]
+        best = refined(problem, best, *again)
     return problem.front(best)
 
 
@@ -154,10 +157,10 @@ def _solve(problem: Problem, grid: int | None) -> Candidates:
         removed = np.full((1, early), np.nan, dtype=np.float32)
         return Candidates(np.array([problem.cost_at(())[-1]]), right, removed)
     columns = list(range(early))
-    if early == exits or (records.exits_count <= ONE_TABLE and not _alternatives(records)):
-        exits, choices = early, {tuple(columns[:-1]): (columns[-1],)}
-    else:
+    if _many_tables(problem):
         choices = _choices(records.position[:-1].tolist(), exits)
+    else:
+        exits, choices = early, {tuple(columns[:-1]): (columns[-1],)}
     tables = sum(map(len, choices.values()))
     size = grid or _grid_size(exits, tables)
     if (size + 1) ** exits > MOST_CELLS:
@@ -165,8 +168,17 @@ def _solve(problem: Problem, grid: int | None) -> Candidates:
             f"{size} thresholds at {exits} exits are {(size + 1) ** exits:.2g} combinations, more than the "
             f"{MOST_CELLS:.0e} of one table: choose a smaller grid, or fewer exits (max_exits)."
         )
-    solver = GridSolver(problem, columns, size)
+    solver = GridSolver(problem, {k: quantile_grid(records.confidence[:, k], size) for k in columns})
     return Candidates.joined([solver.solve(prefix, lasts) for prefix, lasts in choices.items()]).best()
+
+
+def _many_tables(problem: Problem) -> bool:
+    """Is the front a union over choices of exits? Else one table holds all of them."""
+    records = problem.records
+    if _alternatives(records):
+        return True
+    whole = problem.max_exits is None or problem.max_exits >= problem.early
+    return not whole and records.exits_count > ONE_TABLE
 
 
 def _alternatives(records: ExitRecords) -> bool:
