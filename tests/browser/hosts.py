@@ -97,7 +97,7 @@ class VoilaHost(_Host):
 
     def open(self, page, notebook: str, **query: str) -> Dashboard:
         """Open `notebook` in `page`; returns when its cells have run. `query` goes into the address, as theme="dark"."""
-        page.goto(self.address(notebook, **query), timeout=LOAD_SECONDS * 1e3)
+        page.goto(self.address(notebook, **query), timeout=LOAD_SECONDS * 1e3, wait_until="domcontentloaded")
         page.wait_for_selector("body[data-voila='voila'] .jp-Cell", state="attached", timeout=LOAD_SECONDS * 1e3)
         config = json.loads(page.locator("#jupyter-config-data").text_content())
         kernel = config["kernelId"]
@@ -123,7 +123,7 @@ class LabHost(_Host):
 
     def open(self, page, notebook: str, theme: str = "light") -> Dashboard:
         """Open `notebook` in `page` and run all its cells; returns when they have run. theme: "light" or "dark"."""
-        page.goto(self.address(notebook), timeout=LOAD_SECONDS * 1e3)
+        page.goto(self.address(notebook), timeout=LOAD_SECONDS * 1e3, wait_until="domcontentloaded")
         page.wait_for_function(
             "document.querySelector('#jp-main-statusbar')?.textContent.includes('| Idle')", timeout=LOAD_SECONDS * 1e3
         )
