@@ -98,7 +98,7 @@ class VoilaHost(_Host):
     def open(self, page, notebook: str, **query: str) -> Dashboard:
         """Open `notebook` in `page`; returns when its cells have run. `query` goes into the address, as theme="dark"."""
         page.goto(self.address(notebook, **query), timeout=LOAD_SECONDS * 1e3, wait_until="domcontentloaded")
-        page.wait_for_selector("body[data-voila='voila'] .jp-Cell", state="attached", timeout=LOAD_SECONDS * 1e3)
+        page.wait_for_selector("#rendered_cells", state="visible", timeout=LOAD_SECONDS * 1e3)  # the spinner is gone
         config = json.loads(page.locator("#jupyter-config-data").text_content())
         kernel = config["kernelId"]
         return Dashboard(page, page.locator("body"), next(self.folder.rglob(f"kernel-{kernel}.json")))

@@ -36,8 +36,8 @@ def test_the_kernel_of_a_page_that_was_left_ends(voila, page):
 def test_index_says_what_an_early_exit_network_is_and_how_far_the_installation_is(host, page):
     index = host.open(page, "index.ipynb")
     prose = page.locator(".jp-RenderedMarkdown").filter(has_text="An early-exit network is a neural network with")
-    expect(prose.first).to_be_visible()
-    expect(index.output.get_by_role("status").filter(has_text="install")).to_be_visible()
+    expect(prose.first).to_be_visible(timeout=20_000)
+    expect(index.output.get_by_role("status").filter(has_text="install")).to_be_visible(timeout=20_000)
 
 
 def test_the_links_of_the_index_lead_to_the_tools(voila, page):
