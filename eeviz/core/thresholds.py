@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from itertools import combinations
+from numbers import Integral
 
 import numpy as np
 
@@ -23,7 +24,7 @@ __all__ = ["Front", "front", "tune"]
 
 CELLS = 300_000  # of one table
 ALL_CELLS = 30_000_000  # of all tables, where there is one for each choice of exits
-MOST_CELLS, MOST_TABLES = 50_000_000, 1_000_000
+MOST_CELLS, MOST_TABLES = 20_000_000, 1_000_000
 SMALLEST_GRID = 16
 SECOND_GRID = 8
 ONE_TABLE = 6  # columns up to which one table holds every exit
@@ -51,9 +52,9 @@ def front(
     thresholds is shown. Raises ValueError when no policy satisfies max_worst, and for bad arguments.
     """
     problem = _problem(records, cost, max_exits, max_worst)
-    if grid is not None and (isinstance(grid, bool) or grid != int(grid) or grid < 1):
+    if not _is_count(grid, 1):
         raise ValueError(f"grid: expected a number of thresholds per exit, at least 1, or None; got {grid!r}.")
-    best = _solve(problem, None if grid is None else int(grid))
+    best = _solve(problem, grid)
     if refine:
         # where one table holds every exit, a start from a coarse grid costs next to nothing
         again = [] if _many_tables(problem) else [_solve(problem, SECOND_GRID)]
@@ -123,10 +124,15 @@ def choose(
     return index
 
 
+def _is_count(value, least: int) -> bool:
+    """None, or a whole number of at least `least`."""
+    return value is None or (isinstance(value, Integral) and not isinstance(value, bool) and value >= least)
+
+
 def _problem(records: ExitRecords, cost: str, max_exits: int | None, max_worst: float | None) -> Problem:
     early = records.exits_count - 1
-    if max_exits is not None and (isinstance(max_exits, bool) or max_exits != int(max_exits) or max_exits < 0):
-        raise ValueError(f"max_exits: expected a whole number of early exits, at least 0; got {max_exits!r}.")
+    if not _is_count(max_exits, 0):
+        raise ValueError(f"max_exits: expected a whole number of early exits, at least 0, or None; got {max_exits!r}.")
     if not records.removable:
         if _alternatives(records):
             raise ValueError("these records' exits cannot be removed, yet some share a position: keep one design each.")
