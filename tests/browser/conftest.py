@@ -31,6 +31,7 @@ def chromium():
     playwright = pytest.importorskip("playwright.sync_api") if not os.environ.get("CI") else None
     if playwright is None:
         import playwright.sync_api as playwright
+    playwright.expect.set_options(timeout=20_000)  # its own 5 s are few on a busy machine
     with playwright.sync_playwright() as play:
         path = _chromium_path(play.chromium.executable_path)
         if path is None:
