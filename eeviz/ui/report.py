@@ -86,29 +86,23 @@ def comparison(app) -> str:
     for name, setting in sorted(state.pins.items()):
         records = state.made(setting)
         rows.append((name, route(records, setting.policy, state.cost), records))
-    body = ""
+    body, differences = "", ""
     for name, routing, records in rows:
-        paired = metrics.paired_interval(records, state.routing.right, routing.right)
-        difference = "" if name == "now" else f"{text.points(paired.value)} ({_ends(paired)})"
-        body += (
-            "<tr>"
-            + "".join(
-                f"<td>{escape(cell)}</td>"
-                for cell in (
-                    name,
-                    text.percent(routing.accuracy, 2),
-                    text.quantity(routing.mean_cost, routing.unit),
-                    text.quantity(routing.worst_cost, routing.unit),
-                    text.percent(metrics.saving(routing.mean_cost, static)),
-                    difference,
-                )
-            )
-            + "</tr>"
+        cells = (
+            name,
+            text.percent(routing.accuracy, 2),
+            text.quantity(routing.mean_cost, routing.unit),
+            text.quantity(routing.worst_cost, routing.unit),
+            text.percent(metrics.saving(routing.mean_cost, static)),
         )
-    head = "".join(
-        f"<th scope='col'>{h}</th>" for h in ("", "accuracy", "mean", "worst case", "saving", "now minus pin (95 %)")
-    )
-    return f"<table class='ee-table'><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        body += "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>"
+        if name != "now":
+            paired = metrics.paired_interval(records, state.routing.right, routing.right)
+            differences += (
+                f"<p class='ee-sentence'>Now minus {escape(name)}: {escape(text.interval_points(paired))}.</p>"
+            )
+    head = "".join(f"<th scope='col'>{h}</th>" for h in ("", "accuracy", "mean", "worst case", "saving"))
+    return f"<table class='ee-table'><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{differences}"
 
 
 def exit_rows(app) -> list[dict]:
