@@ -95,7 +95,7 @@ def voila(
     port = free_port(VOILA_PORT) if port is None else port
     command = [sys.executable, "-m", "voila", str(notebooks), "--no-browser", f"--port={port}", f"--Voila.ip={HOST}"]
     # With the default of 50 retries Voila moves silently to another port when this one is taken.
-    command += ["--Voila.port_retries=0", "--Voila.log_level=WARN", *options]
+    command += ["--Voila.port_retries=0", "--Voila.log_level=ERROR", *options]
     cwd = notebooks if (notebooks / "voila.json").is_file() else notebooks.parent
     return Server(command, port, "voila/api/contents/", cwd, env=env, log=log)
 
