@@ -7,6 +7,7 @@ anywidget gives a module two seconds to start. Here one Carrier takes it along o
 from __future__ import annotations
 
 import gzip
+import sys
 from copy import deepcopy
 from functools import lru_cache
 from pathlib import Path
@@ -58,7 +59,23 @@ def carrier() -> Carrier:
     return _carriers[0]
 
 
-class Figure(go.FigureWidget):
+def _figure_widget() -> type[go.FigureWidget]:
+    """go.FigureWidget, imported the light way.
+
+    plotly imports nbformat and with it jsonschema, which builds a grammar of internationalised addresses: 17 MB and
+    over a second for a check that nothing in a kernel asks for. jsonschema goes without it where it is missing.
+    """
+    grammar = "rfc3987_syntax"
+    if grammar in sys.modules:
+        return go.FigureWidget
+    sys.modules[grammar] = None
+    try:
+        return go.FigureWidget
+    finally:
+        del sys.modules[grammar]
+
+
+class Figure(_figure_widget()):
     """A FigureWidget without its own plotly.js, as wide as its place; otherwise go.FigureWidget.
 
     Whoever looks first (a late page, a reload) gets the figure as it is now, not as it was made.
