@@ -93,10 +93,8 @@ class Demo:
 
     def network(self):
         """The trained EarlyExitNetwork, in evaluation mode; imports torch (ImportError says what to install)."""
-        try:
-            from .nn import weights
-        except ImportError as error:
-            raise ImportError(f'{error}. The network needs torch: pip install "eeviz[train]".') from error
+        from .nn import weights
+
         return weights.load(self.folder)
 
 

@@ -1,5 +1,6 @@
 """What tools say about missing packages, and the state of the background installation."""
 
+import importlib
 import subprocess
 import sys
 
@@ -87,3 +88,11 @@ def test_a_missing_package_that_is_on_its_way_is_announced(monkeypatch, state, w
     with pytest.raises(ImportError, match="Training needs torch") as error:
         require("torch", for_="Training")
     assert words in str(error.value)
+
+
+def test_a_network_without_torch_says_what_to_install(monkeypatch):
+    pytest.importorskip("torch")  # the reload below needs the module to have loaded once
+    nn = importlib.import_module("eeviz.nn")
+    monkeypatch.setattr(packages, "is_installed", lambda name: name != "torch")
+    with pytest.raises(ImportError, match=r"Running or training a network needs torch, .*\[train\]"):
+        importlib.reload(nn)
