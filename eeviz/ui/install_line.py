@@ -27,5 +27,6 @@ def _show(line: ipywidgets.HTML) -> InstallState:
 
 
 def _follow(line: ipywidgets.HTML) -> None:
+    time.sleep(POLL_SECONDS)
     while _show(line).state == "running":
         time.sleep(POLL_SECONDS)
