@@ -106,7 +106,7 @@ def _step(records: ExitRecords, policy: Policy, index: int, k: int, leaves_at: i
     confidence = records.confidence[index, k]
     said, right = class_name(records, records.predicted[index, k]), bool(records.correct[index, k])
     reached, leaves, kept = k <= leaves_at, k == leaves_at, final or threshold is not None
-    shown, limit = _apart(confidence, threshold)
+    shown, limit = apart(confidence, threshold) if threshold is not None else (_number(confidence, DIGITS[0]), "")
     name, verdict = _sentence_case(records.exits[k]), "right" if right else "wrong"
     if not reached:
         rule = ""
@@ -137,16 +137,14 @@ def _sentence_case(name: str) -> str:
     return name[:1].upper() + name[1:]
 
 
-def _apart(confidence: np.float32, threshold: float | None) -> tuple[str, str]:
-    """Both numbers with the fewest digits at which rounding keeps the order the rule saw."""
-    if threshold is None:
-        return _number(confidence, DIGITS[0]), ""
-    limit = np.float32(threshold)
+def apart(confidence: np.float32, other: float) -> tuple[str, str]:
+    """Two confidences in words, with the fewest digits at which rounding keeps the order that float32 sees."""
+    confidence, other = np.float32(confidence), np.float32(other)
     for digits in DIGITS:
-        shown, told = _number(confidence, digits), _number(limit, digits)
-        if shown != told or confidence == limit:
+        shown, told = _number(confidence, digits), _number(other, digits)
+        if shown != told or confidence == other:
             return shown, told
-    return repr(float(confidence)), repr(float(limit))
+    return repr(float(confidence)), repr(float(other))
 
 
 def _number(value: np.float32, digits: int) -> str:

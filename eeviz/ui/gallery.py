@@ -8,7 +8,7 @@ import anywidget
 import numpy as np
 from traitlets import Bool, Dict, Int, List, Unicode, observe, validate
 
-from ..core.explain import class_name, explain, leaving, spread
+from ..core.explain import apart, class_name, explain, leaving, spread
 from ..core.policy import Policy, Routing, route
 from ..core.records import ExitRecords
 from .assets import module, style
@@ -123,7 +123,7 @@ class Gallery(anywidget.AnyWidget):
                     "index": chosen.tolist(),
                     "true": records.label[chosen].tolist(),
                     "said": records.predicted[chosen, k].tolist(),
-                    "confidence": [round(float(c), 4) for c in records.confidence[chosen, k]],
+                    "ends": list(apart(*records.confidence[chosen[[0, -1]], k])) if len(chosen) else [],
                 }
             )
         self._rows = rows

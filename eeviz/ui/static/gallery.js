@@ -11,7 +11,6 @@ const SETTLE = 80; // ms
 
 const whole = (number) => number.toLocaleString("en");
 const percent = (share) => `${(100 * share).toFixed(1)} %`;
-const confidence = (value) => (value >= 0.995 ? "above 0.99" : value.toFixed(2)); // never 1: nothing is certain
 
 function choice(label, options, onPick) {
   const select = h("select", {}, ...options.map(([value, text]) => h("option", { value }, text)));
@@ -95,8 +94,8 @@ function render({ model, el }) {
     say(r.none, data.total ? "" : data.kept ? "None." : "");
     r.strip.hidden = !data.total;
     r.ends.hidden = data.total < 2;
-    say(r.ends.firstChild, data.total ? `easy: confidence ${confidence(data.confidence[0])}` : "");
-    say(r.ends.lastChild, data.total ? `hard: ${confidence(data.confidence.at(-1))}` : "");
+    say(r.ends.firstChild, `easy: confidence ${data.ends[0] ?? ""}`);
+    say(r.ends.lastChild, `hard: ${data.ends[1] ?? ""}`);
     while (r.cells.length < data.index.length) {
       const made = cell();
       r.cells.push(made);

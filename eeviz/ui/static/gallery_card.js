@@ -1,12 +1,25 @@
 // The card of one sample: its picture, each exit's confidence against its threshold, and the rule in words.
 import { h, say } from "./dom.js";
 
+// Networks are confident: most of what matters lies above 0.9, so that half of the scale shows nines.
+const KNEE = 0.9, NINES = 3;
+const SCALE = [0, 0.5, 0.9, 0.99, 0.999]; // labelled
+const place = (confidence) => {
+  if (confidence < KNEE) return (50 * confidence) / KNEE;
+  return 50 + 50 * Math.min(1, (-Math.log10(Math.max(1 - confidence, 1e-9)) - 1) / NINES);
+};
+
+function scale() {
+  const marks = SCALE.map((value) => h("span", { style: `left: ${place(value)}%` }, String(value)));
+  return h("li", { class: "ee-card-scale", "aria-hidden": "true" }, h("span", {}), h("div", {}, ...marks));
+}
+
 function bar(k) {
   const fill = h("div", { class: "ee-card-fill" }), tick = h("div", { class: "ee-card-tick" });
   const name = h("span", { class: "ee-card-exit" }), said = h("span", { class: "ee-card-said" });
   const numbers = h("span", { class: "ee-card-numbers" });
   const track = h("div", { class: "ee-card-track", "aria-hidden": "true" }, fill, tick);
-  const node = h("li", { style: `--ee-gallery-color: var(--ee-gallery-${k})` }, name, track, numbers, said);
+  const node = h("li", { style: `--ee-gallery-color: var(--ee-gallery-${k})` }, name, track, h("div", { class: "ee-card-told" }, said, numbers));
   return { node, fill, tick, name, said, numbers };
 }
 
@@ -35,7 +48,7 @@ export function card(store) {
     verdict.classList.toggle("ee-card-wrong", !told.right);
     if (bars.length !== told.steps.length) {
       bars = told.steps.map((_, k) => bar(k));
-      list.replaceChildren(...bars.map((b) => b.node));
+      list.replaceChildren(...bars.map((b) => b.node), scale());
     }
     told.steps.forEach((step, k) => fillBar(bars[k], step));
     rule.replaceChildren(...told.steps.filter((step) => step.rule).map((step) => h("li", {}, step.rule)));
@@ -47,9 +60,9 @@ export function card(store) {
     const final = step.kept && step.threshold === null;
     const state = !step.kept ? "removed" : step.leaves ? "leaves" : step.reached ? "passes" : "unasked";
     b.node.dataset.state = state;
-    b.fill.style.width = `${100 * step.confidence}%`;
+    b.fill.style.width = `${place(step.confidence)}%`;
     b.tick.hidden = step.threshold === null;
-    b.tick.style.left = `${100 * (step.threshold ?? 0)}%`;
+    b.tick.style.left = `${place(step.threshold ?? 0)}%`;
     const against = step.threshold === null ? "" : ` ${step.confidence >= step.threshold ? "≥" : "<"} ${step.threshold_text}`;
     say(b.name, step.exit);
     say(b.numbers, `${step.confidence_text}${against}`);
