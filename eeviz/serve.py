@@ -72,8 +72,10 @@ class Server:
                     return
             except (urllib.error.URLError, OSError):
                 time.sleep(0.1)
-        words = log.read_text("utf-8", errors="replace")[-2000:] if log else ""
-        raise ServeError(f"The server did not start within {START_SECONDS:.0f} s.\n{words}".strip())
+        ended = self.process.poll()
+        what = f"did not answer within {START_SECONDS:.0f} s" if ended is None else f"ended at once (exit code {ended})"
+        words = log.read_text("utf-8", errors="replace")[-2000:] if log else "Its own words are above."
+        raise ServeError(f"The server {what}. {words}".strip())
 
     def wait(self) -> int:
         """Wait until the server ends by itself; its exit code."""
@@ -111,6 +113,8 @@ def lab(
     port = free_port(LAB_PORT) if port is None else port
     token = secrets.token_hex(24)
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", f"--ServerApp.port={port}", f"--ServerApp.ip={HOST}"]
-    command += ["--ServerApp.port_retries=0", "--ServerApp.log_level=WARN", f"--ServerApp.root_dir={root}", *options]
+    command += ["--ServerApp.port_retries=0", "--log-level=WARN", f"--ServerApp.root_dir={root}", *options]
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        command.append("--allow-root")  # as in a container; who is root has chosen to be
     # Through the environment, for command lines are readable by every user of the computer.
     return Server(command, port, "api/status", root, token, {**(env or {}), "JUPYTER_TOKEN": token}, log)
