@@ -58,10 +58,10 @@ def test_filters_and_more(voila, page):
     dashboard = open_gallery(voila, page)
     dashboard.output.get_by_label("Answers").select_option("wrong only")
     dashboard.output.get_by_label("True class").select_option("Sneaker")
+    for part in ("true Sneaker", "wrong"):
+        expect(dashboard.output.locator(f"{CELLS}:not([aria-label*='{part}'])")).to_have_count(0)
     expect(dashboard.output.locator(".ee-gallery-count").first).to_contain_text("of these leave here")
-    names = dashboard.output.locator(CELLS).evaluate_all("(cells) => cells.map((c) => c.getAttribute('aria-label'))")
-    assert names
-    assert all("true Sneaker" in name and name.endswith("wrong") for name in names)
+    assert dashboard.output.locator(CELLS).count() > 0
     dashboard.output.get_by_label("Answers").select_option("right and wrong")
     dashboard.output.get_by_label("True class").select_option("all classes")
     first = dashboard.output.locator(".ee-gallery-strip").first.locator(CELLS)
