@@ -206,11 +206,11 @@ class ExplorerApp:
         """A threshold moved under the hand: several key presses on one slider in a row are one step for undo."""
         pairs = zip(policy.thresholds, self.state.policy.thresholds, strict=True)
         moved = tuple(k for k, (new, old) in enumerate(pairs) if new != old)
-        now = time.monotonic()
-        goes_on = moved == self._last_moved and now - self._last_time < BURST_SECONDS
-        self._last_moved, self._last_time = moved, now
+        goes_on = moved == self._last_moved and time.monotonic() - self._last_time < BURST_SECONDS
+        self._last_moved = moved
         if moved:
             self.state.set_policy(policy, remember=not goes_on)
+        self._last_time = time.monotonic()  # after the redraw, which on a slow machine takes longer than a key press
 
     def _reload(self) -> None:
         state = self.state

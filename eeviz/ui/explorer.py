@@ -106,24 +106,22 @@ def explore(
         records = demo.validation
     if isinstance(hide, str):
         raise ValueError(f'hide: expected a list of names such as ["{hide}"], got one string.')
-    asked, complaint = Link(policy, measure, calibrated, cost, tuple(hide), projector), ""
+    given, complaint = Link(policy, measure, calibrated, cost, tuple(hide), projector), ""
+    parts = {"report": report, "mine": mine, "static": static, "shifted": shifted}
     try:
-        asked = from_query(asked)
-        state = _state(records, asked, report, mine, static, shifted)
-        unknown = sorted(set(asked.hide) - set(PARTS))
-        if unknown:
-            raise ValueError(f"hide: no part is called {', '.join(map(repr, unknown))}; choose of {', '.join(PARTS)}.")
+        asked = from_query(given)
+        state = _state(records, asked, **parts)
     except ValueError as error:
-        given = Link(policy, measure, calibrated, cost, tuple(hide), projector)
-        if asked == given:
-            raise
-        # what the address asks for is untrusted: say so in the page and open with what the notebook asked for
+        # what the address asks for is untrusted: open with what the notebook asked for, if that fits, and say so
         asked, complaint = given, f"The address does not fit: {error}"
-        state = _state(records, asked, report, mine, static, shifted)
+        state = _state(records, given, **parts)
     return Explorer(ExplorerApp(state, name=name, hide=asked.hide, complaint=complaint))
 
 
 def _state(records: ExitRecords, asked: Link, report, mine, static, shifted) -> ExplorerState:
+    unknown = sorted(set(asked.hide) - set(PARTS))
+    if unknown:
+        raise ValueError(f"hide: no part is called {', '.join(map(repr, unknown))}; choose of {', '.join(PARTS)}.")
     state = ExplorerState(
         records,
         report_source=report,

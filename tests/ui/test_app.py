@@ -246,3 +246,11 @@ def test_a_burst_of_key_presses_is_one_step_for_undo(app):
     assert app.state.policy == Policy((0.54, start.thresholds[1]))
     app.state.undo()
     assert app.state.policy == start
+
+
+def test_an_address_with_an_impossible_threshold_is_told_too(monkeypatch):
+    monkeypatch.setenv("QUERY_STRING", "t=0.5,7,0.5&hide=everything")
+    explorer = explore(random_records(1))
+    assert "7.0" in explorer._app.status.message
+    monkeypatch.setenv("QUERY_STRING", "hide=everything")
+    assert "everything" in explore(random_records(1))._app.status.message
