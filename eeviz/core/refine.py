@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import numpy as np
 
 from .policy import mean_cost_of
 from .problem import Candidates, Problem, between
 from .records import ExitRecords
 
-_BAR_BITS = 15
-_GAINS, _LOSES, _GONE = 32, 64, 31  # flags beside an exit's number in a uint8
+BAR_STEPS = 1 << 15
+CACHE_BYTES = 1 << 26
+# (64,) the bits of a word below each place
+_BELOW = (np.uint64(1) << np.arange(64, dtype=np.uint64)) - np.uint64(1)
 
 
 def refine(problem: Problem, *starts: Candidates) -> Candidates:
@@ -51,16 +51,15 @@ def _follow(problem: Problem, lines: Lines, front: Candidates, done: set, solved
 
 
 class Lines:
-    """Solves lines of one table. Holds the columns it meets in the order of each other: O(N E^2) memory."""
+    """Solves lines of one table, on sets of samples that are one bit each, in the order of the moving exit's confidence."""
 
     def __init__(self, problem: Problem):
         records = problem.records
         self.problem, self.final, self.samples = problem, problem.early, len(records)
         self.removable = records.removable
         self.column = _Lazy(lambda j: _Column(records, j))
-        self.bits = self.samples.bit_length()
         # the bar: cheapest known mean cost by right answers, in coarser steps where there are too many of them
-        self.shift = max(0, records.total_units.bit_length() - _BAR_BITS)
+        self.shift = max(0, records.total_units.bit_length() - BAR_STEPS.bit_length() + 1)
         self.bar = np.full((records.total_units >> self.shift) + 2, np.inf)
 
     def raise_bar(self, front: Candidates) -> None:
@@ -69,10 +68,6 @@ class Lines:
         np.minimum.at(self.bar, front.right >> self.shift, front.mean_cost)
         self.bar = np.minimum.accumulate(self.bar[::-1])[::-1].copy()
 
-    def _below_bar(self, right, mean_cost):
-        step = right >> self.shift
-        return mean_cost < self.bar[step + (self.shift > 0)]
-
     def solve(self, j: int, line: np.ndarray) -> list[Candidates]:
         """What passes the bar when exit j takes any threshold or is removed; line (E-1,) float32, NaN at j."""
         kept = np.flatnonzero(line == line).tolist()
@@ -80,36 +75,33 @@ class Lines:
         with_j = (*earlier, j, *later)
         if not self.problem.allowed(with_j):
             return []  # without j the line is the one policy it was made from
-        column, final = self.column[j], self.final
-        alive, left, right = self._pass(column, earlier, line)
-        exit_code, right_after = self._continue(column, later, line, alive)
-        here = column.correct[j]
-        changes = alive & (here ^ right_after)
-        gains, loses = changes & right_after, changes & here
-        # walking up the line samples pass exit j in the order of their confidence: figures are prefix sums
-        code = exit_code | gains.view(np.uint8) * np.uint8(_GAINS) | loses.view(np.uint8) * np.uint8(_LOSES)
-        # the best thresholds lie right above a sample that gains by passing (with those of equal confidence)
-        stop = column.end[np.flatnonzero(gains)]
+        column, ends = self.column[j], [*later, self.final]
+        alive, left, right = self._arriving(column, earlier, line)
+        after, right_after = self._passing(column, later, line, alive)  # (exits, words), (words,)
+        here = alive & column.correct[j]
+        changes = np.stack([right_after & ~here, here & ~right_after])  # gain and lose by passing
+        # along the line samples pass exit j in the order of their confidence; the best thresholds lie right above one
+        # that gains by passing, or above those of equal confidence
+        stop = column.end[np.flatnonzero(_unpacked(changes[0], self.samples))]
         stop = stop[stop < self.samples]
-        at = np.append(stop, self.samples) - 1
-        passed, gained = self._sums(column, code, gains, loses, len(later) + 1, at)  # (exits, S + 1), (S + 1,)
-        staying = int(np.count_nonzero(alive))
-        all_leave = right + column.answers(alive & here)
+        counts, total = _counts_below(np.concatenate([after, changes]), stop)  # (exits + 2, S), (exits + 2,)
+        at_stop, passed = counts[:-2], total[:-2]
+        if column.units is None:
+            gained, all_gained = counts[-2] - counts[-1], int(total[-2] - total[-1])
+        else:
+            gained, all_gained = column.units_gained(changes, stop)
+        staying, all_leave = int(passed.sum()), right + column.answers(here)
         found: list[Candidates] = []
-        ends = [*later, final]
-        if self.problem.allowed(without := tuple(kept)):
-            count = [*left, *(int(p[-1]) for p in passed)]
-            cost = mean_cost_of(count, self.problem.cost_at(without)[[*earlier, *ends]], self.samples)
-            self._report(found, np.array([cost]), np.array([all_leave + int(gained[-1])]), line[None])
+        if self.problem.allowed(tuple(kept)):
+            cost = mean_cost_of([*left, *passed], self.problem.cost_at(tuple(kept))[[*earlier, *ends]], self.samples)
+            self._report(found, np.array([cost]), np.array([all_leave + all_gained]), line[None])
         cost_at = self.problem.cost_at(with_j)
-        if self.removable:
-            top, beyond = stop, slice(0, -1)
-        else:  # never leaving costs the head and is threshold 1
-            top, beyond = np.append(stop, self.samples), slice(0, None)
-        on_way = [p[beyond] for p in passed]
-        count = [*left, staying - sum(on_way), *on_way]
+        if not self.removable:  # nobody leaves: threshold 1, the head is paid
+            stop, at_stop = np.append(stop, self.samples), np.column_stack([at_stop, passed])
+            gained = np.append(gained, all_gained)
+        count = [*left, staying - at_stop.sum(axis=0), *at_stop]
         mean_cost = mean_cost_of(count, cost_at[[*earlier, j, *ends]], self.samples)
-        self._line(found, mean_cost, all_leave + gained[beyond], j, column.cut[top], line)
+        self._report_line(found, mean_cost, all_leave + gained, j, column.cut[stop], line)
         # everyone leaves here: later exits are out of reach and can go
         shallow = line.copy()
         if self.removable:
@@ -119,43 +111,31 @@ class Lines:
         self._report(found, np.array([cost]), np.array([all_leave]), shallow[None])
         return found
 
-    def _pass(self, column: _Column, earlier: list[int], line: np.ndarray):
-        """Who is still in the network, how many left at each earlier exit, and their right answers."""
+    def _arriving(self, column: _Column, earlier: list[int], line: np.ndarray):
+        """Who reaches exit j, how many left at each earlier exit, and their right answers."""
         alive, left, right = column.everyone, [], 0
         for k in earlier:
-            leaves = alive & (column.confidence[k] >= line[k])
-            left.append(int(np.count_nonzero(leaves)))
+            leaves = alive & column.confident(k, line[k])
+            left.append(_size(leaves))
             right += column.answers(leaves & column.correct[k])
             alive = alive ^ leaves
         return alive, left, right
 
-    def _continue(self, column: _Column, later: list[int], line: np.ndarray, alive: np.ndarray):
-        """Where samples leave that pass exit j (uint8: number among `later`, then final) and whether right there."""
-        # bitwise selection is several times faster than np.where on bytes
-        exit_code = np.uint8(_GONE) ^ (alive.view(np.uint8) * np.uint8(_GONE ^ len(later)))
-        right = column.correct[self.final]
-        for number in range(len(later) - 1, -1, -1):
-            k = later[number]
-            leaves = alive & (column.confidence[k] >= line[k])
-            exit_code ^= (exit_code ^ np.uint8(number)) & (0 - leaves.view(np.uint8))
-            right = right ^ ((right ^ column.correct[k]) & leaves)
-        return exit_code, right
+    def _passing(self, column: _Column, later: list[int], line: np.ndarray, alive: np.ndarray):
+        """Where those that pass exit j leave (later exits and final, words), and who of them is right (words,)."""
+        after = np.empty((len(later) + 1, len(alive)), dtype=np.uint64)
+        right, remaining = np.zeros_like(alive), alive
+        for place, k in enumerate(later):
+            after[place] = remaining & column.confident(k, line[k])
+            right |= after[place] & column.correct[k]
+            remaining = remaining ^ after[place]
+        after[-1] = remaining
+        return after, right | (remaining & column.correct[self.final])
 
-    def _sums(self, column: _Column, code, gains, loses, exits: int, at: np.ndarray):
-        """Samples passed, by exit (exits, S), and right answers gained (S,), up to and including each place `at`."""
-        passed: list[np.ndarray] = []
-        gained = None
-        for table, held, has_gain in _packing(exits, self.bits, column.units is None):
-            total = np.cumsum(table.take(code))[at]
-            for field in range(held):
-                passed.append(total >> (self.bits * field) & ((1 << self.bits) - 1))
-            if has_gain:
-                gained = total >> (self.bits * held)
-        if gained is None:
-            gained = np.cumsum((gains.view(np.int8) - loses.view(np.int8)) * column.units)[at]
-        return passed, gained
+    def _below_bar(self, right: np.ndarray, mean_cost: np.ndarray) -> np.ndarray:
+        return mean_cost < self.bar[(right >> self.shift) + (self.shift > 0)]
 
-    def _line(self, found, mean_cost, right, j, thresholds, line) -> None:
+    def _report_line(self, found, mean_cost, right, j, thresholds, line) -> None:
         good = np.flatnonzero(self._below_bar(right, mean_cost))
         if not len(good):
             return
@@ -166,32 +146,80 @@ class Lines:
         self._report(found, mean_cost[good], right[good], rows)
 
     def _report(self, found, mean_cost, right, rows) -> None:
-        if len(right) > 1 or self._below_bar(right[0], mean_cost[0]):
+        if len(right) > 1 or self._below_bar(right, mean_cost)[0]:
             np.minimum.at(self.bar, right >> self.shift, mean_cost)
             found.append(Candidates(mean_cost, right, rows))
 
 
 class _Column:
-    """The table in the order of exit j's confidence. end[i]: the first place beyond those of sample i's confidence.
-    cut[i]: the threshold at which places >= i leave, for places where the confidence rises; 1 beyond the last."""
+    """The table in the order of exit j's confidence, as sets of samples.
+
+    end[i] : the first place beyond those of the confidence at place i. cut[i] : the threshold at which places >= i leave,
+    where the confidence rises; 1 beyond the last. everyone, correct[k], confident(k, t) : (words,) uint64 sets.
+    """
 
     def __init__(self, records: ExitRecords, j: int):
-        self._records, self._order = records, np.argsort(records.confidence[:, j], kind="stable")
-        self.units = None if records.weight is None else records.units[self._order]
-        self.everyone = np.ones(len(records), dtype=bool)
-        own = records.confidence[self._order, j]
+        order = np.argsort(records.confidence[:, j], kind="stable")
+        own = records.confidence[order, j]
         rises = np.flatnonzero(own[1:] > own[:-1]) + 1
         bounds = np.concatenate([[0], rises, [len(own)]])
         self.end = np.repeat(bounds[1:], np.diff(bounds))
         self.cut = np.zeros(len(own) + 1, dtype=np.float32)
         self.cut[rises] = between(own[rises - 1], own[rises])
         self.cut[-1] = 1
-        self.confidence = _Lazy(lambda k: records.confidence[self._order, k])
-        self.correct = _Lazy(lambda k: records.correct[self._order, k])
+        self.units = None if records.weight is None else records.units[order]
+        self.everyone = _packed(np.ones(len(own), dtype=bool))
+        self.correct = _Lazy(lambda k: _packed(records.correct[order, k]))
+        self._confidence = _Lazy(lambda k: records.confidence[order, k])
+        self._confident: dict[tuple[int, float], np.ndarray] = {}
+
+    def confident(self, k: int, threshold: np.float32) -> np.ndarray:
+        """Samples whose confidence at exit k reaches the threshold; neighbouring lines share most of their thresholds."""
+        key = (k, float(threshold))
+        if key not in self._confident:
+            if len(self._confident) * self.everyone.nbytes > CACHE_BYTES:
+                self._confident.clear()
+            self._confident[key] = _packed(self._confidence[k] >= threshold)
+        return self._confident[key]
 
     def answers(self, right: np.ndarray) -> int:
-        """What right answers (N,) bool count, in units."""
-        return int(np.count_nonzero(right)) if self.units is None else int(self.units[right].sum())
+        """What right answers of a set count, in units."""
+        if self.units is None:
+            return _size(right)
+        return int(self.units[_unpacked(right, len(self.units))].sum())
+
+    def units_gained(self, changes: np.ndarray, stop: np.ndarray) -> tuple[np.ndarray, int]:
+        """Units gained less units lost below each place stop (S,), and in all, from the two sets of changes."""
+        gains, loses = (_unpacked(words, len(self.units)) for words in changes)
+        total = np.cumsum((gains.view(np.int8) - loses.view(np.int8)) * self.units)
+        return total[stop - 1], int(total[-1])
+
+
+def _packed(members: np.ndarray) -> np.ndarray:
+    """Set of samples (N,) bool as (words,) uint64, the first sample in the lowest bit; bits beyond the last are 0."""
+    words = np.zeros(-(-len(members) // 64) * 8, dtype=np.uint8)
+    bits = np.packbits(members, bitorder="little")
+    words[: len(bits)] = bits
+    return words.view("<u8").astype(np.uint64, copy=False)
+
+
+def _unpacked(words: np.ndarray, samples: int) -> np.ndarray:
+    """(N,) bool from _packed's form."""
+    return np.unpackbits(words.astype("<u8", copy=False).view(np.uint8), count=samples, bitorder="little").view(bool)
+
+
+def _size(words: np.ndarray) -> int:
+    return int(np.bitwise_count(words).sum())
+
+
+def _counts_below(sets: np.ndarray, stop: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Members of each set (F, words) below each place stop (S,): (F, S), and in all: (F,)."""
+    count = np.bitwise_count(sets)
+    total = np.cumsum(count, axis=1, dtype=np.int64)
+    word = stop >> 6
+    below = total - count  # of the words before
+    partial = np.bitwise_count(sets.take(word, axis=1) & _BELOW.take(stop & 63))
+    return below.take(word, axis=1) + partial, total[:, -1]
 
 
 class _Lazy(dict):
@@ -204,23 +232,3 @@ class _Lazy(dict):
     def __missing__(self, key):
         self[key] = self._make(key)
         return self[key]
-
-
-@lru_cache(maxsize=256)
-def _packing(exits: int, bits: int, with_gain: bool) -> tuple[tuple[np.ndarray, int, bool], ...]:
-    """How counts share int64 words, so that one prefix sum serves several: (value of a code, fields, gain on top)."""
-    room = 63 // bits
-    fields = list(range(exits)) + [-1] * with_gain
-    words = []
-    for start in range(0, len(fields), room):
-        here = fields[start : start + room]
-        table = np.zeros(128, dtype=np.int64)
-        for place, number in enumerate(here):
-            unit = 1 << (bits * place)
-            for flags in (0, _GAINS, _LOSES):
-                if number >= 0:
-                    table[number | flags] += unit
-                elif flags:
-                    table[flags : flags + _GONE] += unit if flags == _GAINS else -unit
-        words.append((table, len(here) - (here[-1] == -1), here[-1] == -1))
-    return tuple(words)
