@@ -55,9 +55,12 @@ class Problem:
     def sieve(self) -> Sieve:
         """A sieve over the costs this problem can have."""
         everything = tuple(range(self.early))
-        alone = [(k,) for k in everything] if self.records.removable else [everything]
-        low = min((self.cost_at(kept)[kept[0]] for kept in alone if kept), default=0.0)
-        return Sieve(low, self.charge.static)
+        if self.records.removable:  # more heads never make a sample cheaper
+            low = min([self.charge.static, *(self.cost_at((k,))[k] for k in everything)])
+        else:
+            low = self.cost_at(everything)[0]
+        static = self.charge.static
+        return Sieve(low, static if static > low else self.cost_at(everything)[-1])
 
     def front(self, candidates: Candidates) -> Front:
         """The public form of a Pareto front."""

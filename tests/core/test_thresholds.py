@@ -105,6 +105,18 @@ def test_costs_that_are_no_whole_numbers_keep_every_digit():
         assert_figures_are_those_of_route(records, front(records, "s", refine=refine), "s")
 
 
+@pytest.mark.parametrize("heads", [(0, 0, 0, 0), (90_000, 10, 50_000, 20), (90_000, 80_000, 70_000, 0)])
+@pytest.mark.parametrize("backbone", [(1000, 2000, 3000, 9000), (5000, 5000, 5000, 5000), (0, 0, 0, 0)])
+def test_free_dear_and_equal_costs(heads, backbone):
+    records = random_records(3, samples=60, costs={"macs": Cost(backbone, heads)})
+    cost, accuracy = brute_force(records, [[None, *quantile_grid(records.confidence[:, k], 6)] for k in range(3)])
+    result = front(records, grid=6)
+    assert (result.mean_cost.tolist(), result.accuracy.tolist()) == (cost.tolist(), accuracy.tolist())
+    refined = front(records, grid=6, refine=True)
+    assert_figures_are_those_of_route(records, refined)
+    assert (refined.accuracy[np.searchsorted(refined.mean_cost, cost, side="right") - 1] >= accuracy).all()
+
+
 def test_product_cost():
     energy, latency = Cost((1, 2, 4), (0.5, 0.25, 1), "J"), Cost((3, 5, 6), (1, 0.1, 1), "s")
     records = random_records(1, samples=100, exits=3, costs={"product": ProductCost(energy, latency)})
