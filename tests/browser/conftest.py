@@ -15,7 +15,7 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.browser)
-            item.add_marker(pytest.mark.flaky(reruns=1))  # a stalled machine, said in the summary as "rerun"
+            item.add_marker(pytest.mark.flaky(reruns=2))  # a stalled machine, said in the summary as "rerun"
 
 
 def _chromium_path(own: str) -> str | None:
