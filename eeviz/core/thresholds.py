@@ -26,7 +26,7 @@ CELLS = 300_000  # of one table
 ALL_CELLS = 30_000_000  # of all tables, where there is one for each choice of exits
 MOST_CELLS, MOST_TABLES = 20_000_000, 1_000_000
 SMALLEST_GRID = 16
-SECOND_GRID = 8
+OTHER_GRIDS = (8, 16)  # where refinement starts beside the front itself
 ONE_TABLE = 6  # columns up to which one table holds every exit
 ROUNDING = 1e-12  # 0.93 - 0.01 must not ask for more than 0.92
 
@@ -56,9 +56,9 @@ def front(
         raise ValueError(f"grid: expected a number of thresholds per exit, at least 1, or None; got {grid!r}.")
     best = _solve(problem, grid)
     if refine:
-        # where one table holds every exit, a start from a coarse grid costs next to nothing
-        again = [] if _many_tables(problem) else [_solve(problem, SECOND_GRID)]
-        best = refined(problem, best, *again)
+        # where one table holds every exit, solving a coarse grid costs next to nothing
+        others = () if _many_tables(problem) else OTHER_GRIDS
+        best = refined(problem, best, *(_solve(problem, size) for size in others))
     return problem.front(best)
 
 

@@ -37,7 +37,8 @@ def test_a_line_is_solved_exactly(seed):
         empty = np.zeros(0)
         lines.raise_bar(Candidates(empty, empty.astype(int), empty.reshape(0, 3)))
         line = Policy(tuple(None if k == j else t for k, t in enumerate(thresholds))).array
-        result = Candidates.joined(lines.solve(j, line)).best()
+        kept = np.flatnonzero(line == line).tolist()
+        result = Candidates.joined(lines.solve(j, kept, line[None])).best()
         expected = sorted(lines_by_route(records, tuple(thresholds), j), key=lambda p: (p[0], -p[1]))
         best = -1.0
         pareto = [p for p in expected if p[1] > best and (best := p[1]) >= 0]
