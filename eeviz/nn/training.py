@@ -121,15 +121,16 @@ def joint_loss(logits: Tensor, labels: Tensor, recipe: Recipe) -> Tensor:
     return loss
 
 
-def augment(images: Tensor, shift: int, generator: torch.Generator) -> Tensor:
-    """Images (N, H, W[, 3]) uint8, each mirrored with probability 1/2 and moved by up to `shift` pixels."""
+def augment(images: Tensor, shift: int, generator: torch.Generator, mirror: bool = True) -> Tensor:
+    """Images (N, H, W[, 3]) uint8, each mirrored with probability 1/2 if at all and moved by up to `shift` pixels."""
     n, height, width = images.shape[:3]
     padded = torch.zeros(n, height + 2 * shift, width + 2 * shift, *images.shape[3:], dtype=images.dtype)
     padded[:, shift : shift + height, shift : shift + width] = images
     offset = torch.randint(0, 2 * shift + 1, (2, n, 1), generator=generator)
     rows, columns = offset[0] + torch.arange(height), offset[1] + torch.arange(width)  # (N, H), (N, W)
-    mirrored = torch.rand(n, generator=generator) < 0.5
-    columns = torch.where(mirrored[:, None], columns.flip(1), columns)
+    if mirror:
+        mirrored = torch.rand(n, generator=generator) < 0.5
+        columns = torch.where(mirrored[:, None], columns.flip(1), columns)
     return padded[torch.arange(n)[:, None, None], rows[:, :, None], columns[:, None, :]]
 
 
