@@ -14,6 +14,8 @@ _HOME = {
     "ProductCost": "eeviz.core.cost",
     "ExitRecords": "eeviz.core.records",
     "balanced": "eeviz.core.records",
+    "SearchSpace": "eeviz.core.space",
+    "Architecture": "eeviz.core.space",
     "Policy": "eeviz.core.policy",
     "Routing": "eeviz.core.policy",
     "route": "eeviz.core.policy",

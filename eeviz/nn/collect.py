@@ -48,6 +48,7 @@ def collect(
         costs or {"macs": macs(network)},
         measure,
         temperature,
+        position=network.position,
         classes=dataset.classes,
         dataset=dataset.name,
         split=split or dataset.split,

@@ -35,11 +35,13 @@ def macs(network: EarlyExitNetwork) -> Cost:
     training = network.training
     network.eval()
     x = torch.zeros(1, *network.input_shape)
-    backbone, heads = [], []
+    backbone, heads, total = [], [], 0
     with torch.no_grad():
-        for segment, branch in zip(network.segments, network.branches, strict=True):
-            backbone.append(count_macs(segment, x) + (backbone[-1] if backbone else 0))
+        for index, segment in enumerate(network.segments):
+            total += count_macs(segment, x)
             x = segment(x)
-            heads.append(count_macs(branch, x))
+            for k in network.at(index):
+                backbone.append(total)
+                heads.append(count_macs(network.branches[k], x))
     network.train(training)
     return Cost(backbone, heads, unit="MACs")

@@ -47,7 +47,7 @@ def static(architecture: dict[str, Any], width: float = 1.0) -> dict[str, Any]:
     return {**architecture, "exits": [], "width": width}
 
 
-@torch.random.fork_rng(devices=[])  # layers draw from the global generator before _initialise overwrites them
+@torch.random.fork_rng(devices=[])  # layers draw from the global generator before initialise overwrites them
 def build(architecture: dict[str, Any], seed: int = 0) -> EarlyExitNetwork:
     """The network of an architecture (a dict as `FASHION`), channels_last, initialised from `seed`.
 
@@ -79,7 +79,7 @@ def build(architecture: dict[str, Any], seed: int = 0) -> EarlyExitNetwork:
     segments.append(nn.Sequential(*segment))
     branches.append(nn.Sequential(_convolution(channels, last, 1), *_classifier(last, architecture["classes"])))
     network = EarlyExitNetwork(segments, branches, architecture["input"], architecture["mean"], architecture["std"])
-    return _initialise(network, seed).to(memory_format=torch.channels_last)
+    return initialise(network, seed).to(memory_format=torch.channels_last)
 
 
 class InvertedResidual(nn.Module):
@@ -119,7 +119,7 @@ def _branch(channels: int, exit_: dict[str, Any], classes: int) -> nn.Sequential
     return nn.Sequential(*layers, *_classifier(channels, classes))
 
 
-def _initialise(network: EarlyExitNetwork, seed: int) -> EarlyExitNetwork:
+def initialise(network: EarlyExitNetwork, seed: int) -> EarlyExitNetwork:
     """He et al. 2015 (arXiv:1502.01852) from a local generator; torch's own way draws from the global one."""
     generator = torch.Generator().manual_seed(seed)
     for module in network.modules():

@@ -1,9 +1,10 @@
-"""EarlyExitNetwork: backbone segments with an exit branch after each; the last branch is the final classifier."""
+"""EarlyExitNetwork: backbone segments and the exit branches that read them; the last branch is the final classifier."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,10 +26,12 @@ class Inference:
 
 
 class EarlyExitNetwork(nn.Module):
-    """E backbone segments and E branches; branch k reads the output of segment k and gives C logits.
+    """Backbone segments and E branches; branch k reads the output of segment position[k] and gives C logits.
 
     input_shape : (channels, height, width). mean, std : of pixel values in [0, 1], used by `prepare`.
-    Raises ValueError when segments and branches differ in number.
+    position : (E,) for each branch the segment that it reads, None for one branch after every segment. Branches of one
+    position are alternatives; segments without a branch are allowed, the last one has the final classifier.
+    Raises ValueError when segments and branches do not fit.
     """
 
     def __init__(
@@ -38,26 +41,41 @@ class EarlyExitNetwork(nn.Module):
         input_shape: tuple[int, int, int],
         mean: float = 0.0,
         std: float = 1.0,
+        position: Sequence[int] | None = None,
     ):
         super().__init__()
         self.segments, self.branches = nn.ModuleList(segments), nn.ModuleList(branches)
-        if len(self.segments) != len(self.branches) or not len(self.segments):
-            raise ValueError(
-                f"{len(self.segments)} segments but {len(self.branches)} branches: every segment needs its own branch."
-            )
+        if position is None:
+            if len(self.segments) != len(self.branches) or not len(self.segments):
+                raise ValueError(
+                    f"{len(self.segments)} segments but {len(self.branches)} branches: "
+                    "every segment needs its own branch, or give their positions."
+                )
+            position = range(len(self.segments))
+        self.position = tuple(int(p) for p in position)
+        if len(self.position) != len(self.branches):
+            raise ValueError(f"{len(self.position)} positions but {len(self.branches)} branches: they must agree.")
+        if list(self.position) != sorted(self.position) or self.position[0] < 0:
+            raise ValueError(f"positions must not fall, got {self.position}.")
+        if self.position[-1] != len(self.segments) - 1:
+            raise ValueError(f"the last branch must read segment {len(self.segments) - 1}, got {self.position[-1]}.")
         self.input_shape, self.mean, self.std = tuple(input_shape), float(mean), float(std)
 
     @property
     def exits_count(self) -> int:
-        """E, the final classifier included."""
-        return len(self.segments)
+        """E, alternatives and the final classifier included."""
+        return len(self.branches)
+
+    def at(self, segment: int) -> range:
+        """The branches that read the output of this segment."""
+        return range(bisect_left(self.position, segment), bisect_right(self.position, segment))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits (N, E, C) of every exit for x (N, channels, H, W)."""
+        """Logits (N, E, C) of every branch for x (N, channels, H, W)."""
         logits = []
-        for segment, branch in zip(self.segments, self.branches, strict=True):
+        for index, segment in enumerate(self.segments):
             x = segment(x)  # (N, channels, h, w)
-            logits.append(branch(x))  # (N, C)
+            logits += [self.branches[k](x) for k in self.at(index)]  # (N, C) each
         return torch.stack(logits, dim=1)
 
     def prepare(self, images) -> Tensor:
@@ -89,9 +107,7 @@ class EarlyExitNetwork(nn.Module):
         the batch). Raises ValueError for a policy of another length.
         """
         if len(policy.thresholds) != self.exits_count - 1:
-            raise ValueError(
-                f"the policy has {len(policy.thresholds)} thresholds, expected {self.exits_count - 1}."
-            )
+            raise ValueError(f"the policy has {len(policy.thresholds)} thresholds, expected {self.exits_count - 1}.")
         if not isinstance(x, Tensor) or x.dtype == torch.uint8:
             x = self.prepare(x)
         if self.training:
@@ -106,24 +122,24 @@ class EarlyExitNetwork(nn.Module):
 
     def _infer_chunk(self, x, policy, measure, temperature, predicted, exit_of, confidence) -> None:
         active = np.arange(len(x))  # rows of the chunk that x still holds
-        for k, (segment, branch) in enumerate(zip(self.segments, self.branches, strict=True)):
+        for index, segment in enumerate(self.segments):
             x = segment(x)
-            final = k == self.exits_count - 1
-            threshold = 0.0 if final else policy.thresholds[k]
-            if threshold is None:
-                continue
-            logits = branch(x).numpy()[:, None]  # (n, 1, C)
-            sure = confidence_of(logits, measure, None if temperature is None else [temperature[k]])[:, 0]
-            leaves = sure >= np.float32(threshold)
-            rows = active[leaves]
-            predicted[rows], exit_of[rows], confidence[rows] = logits[leaves, 0].argmax(axis=1), k, sure[leaves]
-            if leaves.all():
-                return
-            if leaves.any():
-                stay = torch.from_numpy(np.flatnonzero(~leaves))
-                # index_select on (N, C, H, W) would drop channels_last and slow every later convolution
-                x = x.permute(0, 2, 3, 1).index_select(0, stay).permute(0, 3, 1, 2)
-                active = active[~leaves]
+            for k in self.at(index):
+                threshold = 0.0 if k == self.exits_count - 1 else policy.thresholds[k]
+                if threshold is None:
+                    continue
+                logits = self.branches[k](x).numpy()[:, None]  # (n, 1, C)
+                sure = confidence_of(logits, measure, None if temperature is None else [temperature[k]])[:, 0]
+                leaves = sure >= np.float32(threshold)
+                rows = active[leaves]
+                predicted[rows], exit_of[rows], confidence[rows] = logits[leaves, 0].argmax(axis=1), k, sure[leaves]
+                if leaves.all():
+                    return
+                if leaves.any():
+                    stay = torch.from_numpy(np.flatnonzero(~leaves))
+                    # index_select on (N, C, H, W) would drop channels_last and slow every later convolution
+                    x = x.permute(0, 2, 3, 1).index_select(0, stay).permute(0, 3, 1, 2)
+                    active = active[~leaves]
 
 
 def _fold(sequence: nn.Sequential) -> None:

@@ -1,0 +1,153 @@
+"""compact: small images on CPUs. Elastic resolution, depth, width, kernel and block type, an exit after every stage.
+
+Inverted residual blocks (Sandler et al. 2018, arXiv:1801.04381) need fewer MACs, dense residual ones (two full 3x3
+convolutions, He et al. 2016, arXiv:1512.03385) take less time for each: a trade-off to search. The first block of a
+stage changes shape and has no residual; every block ends without activation, so that both types can follow each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from ..plan import AveragePool, Block, Convolution, Head, Layers, Linear, MaxPool, Plan, Resize, Shape, macs, through
+from ..space import Gene, SearchSpace
+
+STEM = 8
+STAGES = (  # stride, width options; the stem keeps the resolution
+    (2, (8, 12, 16)),
+    (1, (12, 16, 24)),
+    (2, (24, 32, 48)),
+    (1, (32, 48, 64)),
+    (2, (48, 64, 96)),
+)
+DEPTHS = (1, 2)
+TYPES = ("inverted 3x3", "inverted 5x5", "dense 3x3")
+SIZES = ("small", "large")
+EXPANSION = {"small": 2, "large": 4}  # of an inverted block's input channels
+INNER = {"small": 0.5, "large": 1}  # of a dense block's output channels
+DESIGNS = ("linear", "separable", "separable x2", "module", "module x2", "three convolutions")
+THRESHOLDS = (0.1, 0.2, 0.3, 0.5, 0.7, 0.9)
+FRACTIONS = (1, 3 / 4, 1 / 2, 3 / 8, 1 / 4, 3 / 16, 1 / 8, 1 / 16)  # of the tap's channels, for the branches
+FINAL = 128
+
+
+def compact(input: Shape = (1, 28, 28), classes: int = 10) -> SearchSpace:
+    """The compact space. Raises ValueError for images that are not square or smaller than 20 pixels."""
+    channels, height, width = (int(v) for v in input)
+    if height != width or height < 20:
+        raise ValueError(f"compact: expected square images of at least 20 pixels, got {height} x {width}.")
+    genes = [Gene("resolution", (height - 8, height - 4, height), "resolution")]
+    for s, (_, widths) in enumerate(STAGES, 1):
+        genes += [Gene(f"stage{s}.depth", DEPTHS, "backbone"), Gene(f"stage{s}.width", widths, "backbone")]
+        for b in range(1, max(DEPTHS) + 1):
+            needs = ((f"stage{s}.depth", tuple(d for d in DEPTHS if d >= b)),) if b > min(DEPTHS) else ()
+            genes.append(Gene(f"stage{s}.block{b}.type", TYPES, "backbone", needs))
+            genes.append(Gene(f"stage{s}.block{b}.size", SIZES, "backbone", needs))
+    exits = range(1, len(STAGES))
+    genes += [Gene(f"exit{k}", ("none", *DESIGNS), "exits") for k in exits]
+    genes += [Gene(f"threshold{k}", THRESHOLDS, "thresholds", ((f"exit{k}", DESIGNS),)) for k in exits]
+    arguments = {"input": (channels, height, width), "classes": int(classes)}
+    return SearchSpace("compact", tuple(genes), partial(_plan, **arguments), tuple(arguments.items()))
+
+
+def _plan(values: Mapping[str, Any], offered: bool, input: Shape, classes: int) -> Plan:
+    segments, heads = [], []
+    shape, spare = input, 0
+    for s, (stride, _) in enumerate(STAGES, 1):
+        layers = _stage(s, stride, values, shape)
+        if s == 1:
+            resized = (Resize(values["resolution"]),) if values["resolution"] != input[1] else ()
+            stem = (*resized, Convolution("stem", STEM))
+            layers = (*stem, *_stage(s, stride, values, through(stem, shape)))
+        spare += macs(layers, shape)
+        shape = through(layers, shape)
+        segments.append(layers)
+        if s == len(STAGES):
+            break
+        branches = _branches(s, shape, classes, spare)
+        spare -= sum(macs(layers, shape) for layers in branches.values())
+        chosen = DESIGNS if offered else tuple(d for d in DESIGNS if d == values[f"exit{s}"])
+        heads += [Head(s - 1, f"exit {s}, {design}", branches[design], design) for design in chosen]
+    final = (Convolution("final.mix", FINAL, kernel=1), AveragePool(), Linear("final.classifier", classes))
+    heads.append(Head(len(STAGES) - 1, "final", final, "final"))
+    return Plan(input, classes, tuple(segments), tuple(heads))
+
+
+def _stage(s: int, stride: int, values: Mapping[str, Any], shape: Shape) -> Layers:
+    blocks: list[Block] = []
+    for b in range(1, values[f"stage{s}.depth"] + 1):
+        name = f"stage{s}.block{b}"
+        kind, size, width = values[f"{name}.type"], values[f"{name}.size"], values[f"stage{s}.width"]
+        step = stride if b == 1 else 1
+        if kind == "dense 3x3":
+            inner = int(width * INNER[size])
+            layers: Layers = (
+                Convolution(f"{name}.dense.first", inner, 3, step),
+                Convolution(f"{name}.dense.second", width, 3, activation=None),
+            )
+        else:
+            inner = shape[0] * EXPANSION[size]
+            layers = (
+                Convolution(f"{name}.inverted.expand", inner, 1),
+                Convolution(f"{name}.inverted.depthwise", inner, 5 if kind == "inverted 5x5" else 3, step, True),
+                Convolution(f"{name}.inverted.project", width, 1, activation=None),
+            )
+        blocks.append(Block(name, kind, layers, residual=b > 1))
+        shape = blocks[-1].out(shape)
+    return tuple(blocks)
+
+
+def _branches(s: int, shape: Shape, classes: int, budget: int) -> dict[str, Layers]:
+    """The six designs at the end of stage s, as wide as together they cost at most `budget` MACs.
+
+    The budget is what the backbone up to here costs, less the designs at earlier exits: so all designs at all exits
+    cost at most the backbone, and a branch depends on nothing that comes after its tap.
+    """
+    for fraction in FRACTIONS:
+        designs = _designs(s, shape, classes, fraction)
+        if sum(macs(layers, shape) for layers in designs.values()) <= budget:
+            return designs
+    raise ValueError(f"stage {s}: no width of the branches keeps them within {budget} MACs at {shape}.")
+
+
+def _designs(s: int, shape: Shape, classes: int, fraction: float) -> dict[str, Layers]:
+    """A module resizes to 8 pixels and convolves with stride 2 and no padding, as in AEBNAS (arXiv:2512.10671).
+
+    The three convolutions widen 1 : 2 : 4 as in NACHOS (arXiv:2401.13330), on a pooled tap; what they give is pooled,
+    not flattened, so that one linear layer serves all resolutions.
+    """
+    channels, size, _ = shape
+    width = max(2, int(channels * fraction))
+
+    def names(design: str):
+        stem = f"exit{s}.{design.replace(' ', '-')}"
+        return lambda layer: f"{stem}.{layer}"
+
+    def ending(name, pool: int = 1) -> Layers:
+        return (AveragePool(pool), Linear(name("classifier"), classes))
+
+    def separable(name, i: int, inputs: int) -> Layers:
+        depthwise = Convolution(name(f"depthwise{i}"), inputs, 3, 2, depthwise=True, activation=None)
+        return (depthwise, Convolution(name(f"pointwise{i}"), 2 * width, 1))
+
+    def module(name, i: int, out: int) -> Layers:
+        return (Resize(8), Convolution(name(f"convolution{i}"), out, 3, 2, padded=False))
+
+    one, two = names("separable"), names("separable x2")
+    single, double, three = names("module"), names("module x2"), names("three convolutions")
+    pool = (MaxPool(size // 3),) if size >= 6 else ()
+    widths = (max(1, width // 2), width, 2 * width)
+    return {
+        "linear": ending(names("linear"), 2),
+        "separable": (*separable(one, 1, channels), *ending(one)),
+        "separable x2": (*separable(two, 1, channels), *separable(two, 2, 2 * width), *ending(two)),
+        "module": (*module(single, 1, width), *ending(single)),
+        "module x2": (*module(double, 1, width), *module(double, 2, 2 * width), *ending(double)),
+        "three convolutions": (
+            *pool,
+            *(Convolution(three(f"convolution{i}"), out) for i, out in enumerate(widths, 1)),
+            *ending(three, 2),
+        ),
+    }
