@@ -1,0 +1,312 @@
+"""Candidate exit locations of a classifier, and its segmentation there into modules that run apart.
+
+A location is a point of the graph through which a single tensor passes: nothing computed before it, but that tensor, is
+needed after it. Of the points between two multiplying operations only the last is kept. Numbers that follow from shapes
+(batch size, x.shape[1]) do not count: each segment reads them from its own input.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from math import prod
+
+import torch
+from torch import Tensor, fx, nn
+
+from ..macs import count_macs
+from .trace import BATCHES, Traced, Value, trace
+
+EARLIEST, LATEST = 0.02, 0.97  # share of the MACs: before, features are the input's; after, nothing is left to save
+
+
+@dataclass(frozen=True)
+class Location:
+    """A candidate exit location.
+
+    name : of the module or operation whose output is tapped. shape : of the features, without the batch.
+    layout : "channels" (channels first), "tokens" (channels last) or "flat" (one vector a sample).
+    macs : of the backbone up to here, one sample. share : of the whole model's.
+    """
+
+    index: int
+    name: str
+    shape: tuple[int, ...]
+    layout: str
+    macs: float
+    share: float
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Graph:
+    """A model's graph: its candidate locations by depth, its MACs and classes; `segments` cuts it. By `analyse`."""
+
+    model: nn.Module
+    example: Tensor
+    traced: Traced
+    locations: tuple[Location, ...]
+    macs: float
+    classes: int
+    nodes: tuple[fx.Node, ...] = field(default=())
+
+    def __repr__(self) -> str:
+        return f"Graph({len(self.locations)} locations, {self.macs:.4g} MACs, {self.classes} classes, {self.traced.by})"
+
+    def segments(self, chosen: Sequence[int]) -> list[nn.Module]:
+        """The model cut behind the locations `chosen` (rising indices) and before its final classifier: len + 2 modules.
+
+        Called one after the other they give the model's own logits, bit for bit (checked here at two batch sizes); the
+        last is the final classifier. Parameters are the model's, not copies. Raises ValueError when they differ.
+        """
+        if list(chosen) != sorted(set(chosen)) or any(not 0 <= c < len(self.locations) for c in chosen):
+            raise ValueError(f"locations must rise within 0..{len(self.locations) - 1}, got {list(chosen)}.")
+        cuts = [self.nodes[c] for c in chosen] + [self.nodes[-1]]
+        parts = _split(self.traced, cuts)
+        overwritten = _overwritten(parts, self.example)
+        if overwritten:
+            parts = _split(self.traced, cuts, {cuts[k] for k in overwritten})
+        _check_identical(self.model, parts, self.example)
+        return parts
+
+
+def analyse(model: nn.Module, example: Tensor, classes: int | None = None) -> Graph:
+    """The graph and candidate exit locations of any classifier.
+
+    model : in evaluation mode, one tensor in, logits (N, C) out. example : (n, ...) input, standardised as the model
+    expects it. classes : what the labels say, checked against C.
+    Raises ValueError, in words, for what cannot be augmented: see `trace`; also another number of classes, weights used
+    on both sides of a location, and graphs without a location.
+    """
+    if classes is not None:
+        with torch.no_grad():
+            found = model(example[:1]) if not model.training else None
+        if isinstance(found, Tensor) and found.ndim == 2 and found.shape[1] != classes:
+            raise ValueError(f"the model gives {found.shape[1]} logits, the data has {classes} classes: they must agree.")
+    traced = trace(model, example)
+    order = list(traced.module.graph.nodes)
+    cumulative, total = {}, 0.0
+    for node in order:
+        total += traced.values[node].macs if node in traced.values else 0.0
+        cumulative[node] = total
+    if total == 0:
+        raise ValueError("the model holds no convolution, linear or matmul operator: there is no cost to save.")
+    cuts = [n for n in _cuts(traced) if traced.values[n].batched and traced.values[n].floating]
+    groups: dict[float, list[fx.Node]] = {}
+    for node in cuts:
+        groups.setdefault(cumulative[node], []).append(node)
+    kept = [_best(group, traced.values) for macs, group in groups.items() if EARLIEST <= macs / total <= LATEST]
+    last = [node for node in cuts if cumulative[node] < total and cumulative[node] > 0]
+    if not kept or not last:
+        raise ValueError(
+            f"no valid exit location: no single tensor passes through the graph between {EARLIEST:.0%} and {LATEST:.0%} "
+            "of its MACs (skip connections span all of it). Exits need a point that everything passes."
+        )
+    if last[-1] is kept[-1]:
+        kept = kept[:-1]  # it ends right before the final classifier, which is an exit already
+    _check_unshared(traced, kept)
+    names = _names(traced, kept)
+    locations = []
+    for index, (node, name) in enumerate(zip(kept, names, strict=True)):
+        shape = traced.values[node].shapes[0][1:]
+        share = cumulative[node] / total
+        locations.append(Location(index, name, shape, _layout(node, traced), cumulative[node], share))
+    output = traced.values[next(n for n in reversed(order) if n.op == "output")].shapes[0]
+    return Graph(model, example, traced, tuple(locations), total, output[1], (*kept, last[-1]))
+
+
+def segment_macs(segments: Sequence[nn.Module], example: Tensor) -> list[int]:
+    """MACs of each segment for one sample, the last being the final classifier, by `count_macs`."""
+    x, found = example[:1], []
+    with torch.no_grad():
+        for segment in segments:
+            found.append(count_macs(segment, x))
+            x = segment(x)
+    return found
+
+
+def _cuts(traced: Traced) -> list[fx.Node]:
+    """Nodes whose value is the only one that is computed from the input up to them and needed after them."""
+    nodes = list(traced.module.graph.nodes)
+    place = {n: i for i, n in enumerate(nodes)}
+    free, open_, found = _free(traced), set(), []
+    last = {n: max((place[u] for u in _data_users(n, free)), default=-1) for n in nodes}
+    for i, node in enumerate(nodes):
+        if node.op == "output":
+            break
+        if node not in free:
+            open_.add(node)
+        open_ = {m for m in open_ if last[m] > i}
+        if open_ == {node}:
+            found.append(node)
+    return found[1:] if found and found[0].op == "placeholder" else found
+
+
+def _data_users(node: fx.Node, free: set[fx.Node]) -> list[fx.Node]:
+    return [user for user in node.users if user not in free]
+
+
+def _free(traced: Traced) -> set[fx.Node]:
+    """Nodes that every segment can compute by itself: weights, and numbers or tensors that follow from shapes alone."""
+    free: set[fx.Node] = set()
+    for node in traced.module.graph.nodes:
+        value = traced.values.get(node)
+        if node.op in ("placeholder", "output") or value is None:
+            continue
+        from_free = all(argument in free for argument in node.all_input_nodes)
+        number = value.numbers is not None and _readable(*value.numbers)
+        if node.op == "get_attr" or from_free or number:
+            free.add(node)
+    return free
+
+
+def _readable(one, two) -> bool:
+    """Numbers that a segment knows: the same in both runs, the batch size, or tuples of such."""
+    if isinstance(one, (tuple, list)):
+        return len(one) == len(two) and all(_readable(a, b) for a, b in zip(one, two, strict=True))
+    return one == two or (one, two) == BATCHES
+
+
+def _split(traced: Traced, cuts: Sequence[fx.Node], protected: set[fx.Node] = frozenset()) -> list[nn.Module]:
+    """Graph modules between the cuts; one starts with a copy of its input where the cut before it is `protected`."""
+    free, parts, cut_nodes = _free(traced), [], set(cuts)
+    nodes = list(traced.module.graph.nodes)
+    builder = _Builder(traced, free, next(n for n in nodes if n.op == "placeholder"), False)
+    for node in nodes:
+        if node.op == "output":
+            parts.append(builder.finish(builder.get(node.all_input_nodes[0])))
+            return parts
+        if node.op == "placeholder" or node in free:
+            continue
+        builder.copy(node)
+        if node in cut_nodes:
+            parts.append(builder.finish(builder.get(node)))
+            builder = _Builder(traced, free, node, node in protected)
+    return parts
+
+
+class _Builder:
+    def __init__(self, traced: Traced, free: set[fx.Node], source: fx.Node, protect: bool):
+        self.traced, self.free, self.graph = traced, free, fx.Graph()
+        self.input = self.graph.placeholder("x")
+        self.made = {source: self.graph.call_method("clone", (self.input,)) if protect else self.input}
+
+    def get(self, node: fx.Node):
+        if node not in self.made:
+            if node not in self.free:
+                raise ValueError(f"{node.name} is needed behind a location it lies before: it is no location.")
+            numbers = self.traced.values[node].numbers
+            if numbers is not None and _readable(*numbers):
+                return self._number(*numbers)
+            self.copy(node)
+        return self.made[node]
+
+    def copy(self, node: fx.Node) -> None:
+        self.made[node] = self.graph.node_copy(node, self.get)
+
+    def _number(self, one, two):
+        if isinstance(one, (tuple, list)):
+            return type(one)(self._number(a, b) for a, b in zip(one, two, strict=True)) if type(one) is list else tuple(
+                self._number(a, b) for a, b in zip(one, two, strict=True)
+            )
+        return one if one == two else self.graph.call_method("size", (self.input, 0))
+
+    def finish(self, value) -> fx.GraphModule:
+        self.graph.output(value)
+        self.graph.lint()
+        return fx.GraphModule(self.traced.module, self.graph).eval()
+
+
+def _overwritten(parts: Sequence[nn.Module], example: Tensor) -> list[int]:
+    """Cuts whose tensor the segment behind them changes in place: a branch reading it later would read something else."""
+    x, found = example[:1], []
+    with torch.no_grad():
+        for k, part in enumerate(parts):
+            before = x.clone()
+            y = part(x)
+            if k and not torch.equal(before, x):
+                found.append(k - 1)
+            x = y
+    return found
+
+
+def _check_identical(model: nn.Module, parts: Sequence[nn.Module], example: Tensor) -> None:
+    for batch in {1, min(len(example), 5)}:
+        with torch.no_grad():
+            x = expected = example[:batch]
+            expected = model(expected.clone())
+            x = x.clone()
+            for part in parts:
+                x = part(x)
+        if x.shape != expected.shape or not torch.equal(x, expected):
+            worst = float((x - expected).abs().max()) if x.shape == expected.shape else float("nan")
+            raise ValueError(
+                f"the model's segments do not give its own logits (they differ by up to {worst:.2g} at a batch of "
+                f"{batch}): its forward is random, keeps state between calls or branches on what was not traced."
+            )
+
+
+def _best(group: list[fx.Node], values: dict[fx.Node, Value]) -> fx.Node:
+    """The last point of a group that still has an extent; the last one where none has."""
+    extended = [n for n in group if len(values[n].shapes[0]) > 2 and prod(values[n].shapes[0][2:]) > 1]
+    return (extended or group)[-1]
+
+
+def _check_unshared(traced: Traced, cuts: Sequence[fx.Node]) -> None:
+    modules, region = dict(traced.module.named_modules()), 0
+    parameters = dict(traced.module.named_parameters())
+    used: dict[int, tuple[str, int]] = {}
+    for node in traced.module.graph.nodes:
+        held: list[tuple[str, Tensor]] = []
+        if node.op == "call_module":
+            held = [(str(node.target), p) for p in modules[node.target].parameters()]
+        for argument in node.all_input_nodes:
+            if argument.op == "get_attr" and argument.target in parameters:
+                held.append((str(argument.target), parameters[argument.target]))
+        for name, parameter in held:
+            name = name.removeprefix("model.")
+            first, where = used.setdefault(id(parameter), (name, region))
+            if where != region:
+                other = "is called again" if first == name else f"shares its weights with {name}, which is called"
+                raise ValueError(
+                    f"{first} {other} behind an exit location: shared modules would lie in two segments. Give each call "
+                    "a module of its own (copy.deepcopy keeps the weights)."
+                )
+        region += node in cuts
+
+
+_FIRST = (nn.modules.conv._ConvNd, nn.modules.batchnorm._BatchNorm, nn.GroupNorm)
+_LAST = (nn.Linear, nn.LayerNorm, nn.MultiheadAttention, nn.TransformerEncoderLayer, nn.RNNBase)
+
+
+def _layout(node: fx.Node, traced: Traced) -> str:
+    """Which axis holds the channels, told by the first layer behind (else before) that has an opinion."""
+    if len(traced.values[node].shapes[0]) == 2:
+        return "flat"
+    modules = dict(traced.module.named_modules())
+    for step in ("users", "all_input_nodes"):
+        queue, seen = [*getattr(node, step)], set()
+        while queue:
+            other = queue.pop(0)
+            if other in seen:
+                continue
+            seen.add(other)
+            module = modules.get(other.target) if other.op == "call_module" else None
+            name = str(other.target)
+            if isinstance(module, _FIRST) or "conv" in name or "batch_norm" in name:
+                return "channels"
+            if isinstance(module, _LAST) or any(w in name for w in ("linear", "layer_norm", "attention", "matmul")):
+                return "tokens"
+            queue += getattr(other, step)
+    return "channels"
+
+
+def _names(traced: Traced, nodes: Sequence[fx.Node]) -> list[str]:
+    """Module paths where a node has one, its own name else; numbered where they repeat."""
+    names: list[str] = []
+    for node in nodes:
+        stack = list((node.meta.get("nn_module_stack") or {}).keys())
+        path = str(node.target) if node.op == "call_module" else (str(stack[-1]) if stack else "")
+        path = path.removeprefix("model").strip(".")
+        name = path or node.name
+        names.append(name if name not in names else f"{name} ({node.name})")
+    return names

@@ -1,0 +1,145 @@
+"""What augmentation reads: labelled samples of any kind, how they become the model's input, how they are varied."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..training import augment as mirrored_and_moved
+
+Prepare = Callable[[np.ndarray], Tensor]
+Vary = Callable[[Tensor, torch.Generator], Tensor]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Samples:
+    """Labelled samples: values (N, ...), labels (N,) int64, how a batch of values becomes the model's input.
+
+    classes : names, or None. group : (N,) patient, speaker, ..., or None. weight : (N,) or None, as in ExitRecords.
+    """
+
+    values: np.ndarray
+    labels: np.ndarray
+    prepare: Prepare
+    classes: tuple[str, ...] | None = None
+    group: np.ndarray | None = None
+    name: str = ""
+    split: str = ""
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __repr__(self) -> str:
+        return f"Samples({len(self)} of shape {self.values.shape[1:]}, {self.values.dtype})"
+
+    def batch(self, index) -> Tensor:
+        """Model input of the samples at `index`."""
+        x = self.prepare(self.values[index])
+        return x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x
+
+    def part(self, index: np.ndarray) -> Samples:
+        """The samples at `index` (M,)."""
+        group = None if self.group is None else self.group[index]
+        return replace(self, values=self.values[index], labels=self.labels[index], group=group)
+
+    def halves(self, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        """Two disjoint index arrays of about half the samples each, drawn from `seed`; groups stay together."""
+        rng = np.random.default_rng(seed)
+        if self.group is None:
+            order = rng.permutation(len(self))
+            return np.sort(order[: len(order) // 2]), np.sort(order[len(order) // 2 :])
+        names, inverse = np.unique(self.group, return_inverse=True)
+        first = np.zeros(len(names), dtype=bool)
+        first[rng.permutation(len(names))[: len(names) // 2]] = True
+        return np.flatnonzero(first[inverse]), np.flatnonzero(~first[inverse])
+
+
+def samples_of(data: Any, mean=None, std=None, prepare: Prepare | None = None) -> Samples:
+    """Samples from a Dataset (samples, H, W[, channels]) or a pair (values, labels) of arrays or tensors.
+
+    uint8 values are pictures, channels last, scaled to [0, 1]; a Dataset's other values too have their channels last;
+    a pair's floats are the model's input as they are. mean, std : numbers, or one per channel, that then standardise.
+    prepare : does all of it instead: array (n, ...) -> tensor as the model takes it.
+    Raises ValueError for lengths that disagree, labels that are no classes, and values that are not finite.
+    """
+    fields: dict[str, Any] = {}
+    if hasattr(data, "images") and hasattr(data, "labels"):
+        values, labels, last = np.asarray(data.images), data.labels, True
+        fields = {"classes": data.classes, "name": data.name, "split": data.split}
+        fields["group"] = getattr(data, "groups", None)
+    elif isinstance(data, (tuple, list)) and len(data) == 2:
+        values, labels = (np.asarray(part) for part in data)
+        last = values.dtype == np.uint8
+    else:
+        raise ValueError(
+            f"data: expected a Dataset or a pair (values, labels) of arrays, got {type(data).__name__}. "
+            "From a torch Dataset: torch.stack the inputs, and the labels."
+        )
+    labels = np.asarray(labels)
+    if labels.ndim != 1 or len(labels) != len(values) or len(labels) == 0:
+        raise ValueError(f"values {values.shape} and labels {labels.shape}: expected one label per sample, at least one.")
+    if not np.issubdtype(labels.dtype, np.integer) or labels.min() < 0:
+        raise ValueError("labels: expected classes counted from 0, as integers.")
+    if values.dtype == object or (np.issubdtype(values.dtype, np.floating) and not np.isfinite(values).all()):
+        raise ValueError("values: expected finite numbers.")
+    return Samples(values, labels.astype(np.int64), prepare or _standard(values, last, mean, std), **fields)
+
+
+def _standard(values: np.ndarray, channels_last: bool, mean, std) -> Prepare:
+    picture = values.dtype == np.uint8
+    added = channels_last and picture and values.ndim == 3  # one channel that is not written
+
+    def column(number) -> Tensor | None:
+        if number is None:
+            return None
+        shape = [-1] + [1] * (values.ndim - 1 if added else values.ndim - 2)
+        return torch.as_tensor(number, dtype=torch.float32).reshape(shape)
+
+    mean, std = column(mean), column(std)
+    if std is not None and not bool((std > 0).all()):
+        raise ValueError("std: expected positive numbers, one or one per channel.")
+
+    def prepare(batch: np.ndarray) -> Tensor:
+        x = torch.as_tensor(np.ascontiguousarray(batch)).to(torch.float32)
+        if added:
+            x = x[:, None]
+        elif channels_last:
+            x = x.movedim(-1, 1)
+        if picture:
+            x = x / 255.0
+        x = x if mean is None else x - mean
+        return x if std is None else x / std
+
+    return prepare
+
+
+def variation(samples: Samples, kind: str | Vary | None = "auto") -> Callable[[np.ndarray, torch.Generator], np.ndarray]:
+    """How training samples are varied: "mirror and move" (up to an eighth of the height), "move" or None.
+
+    "auto" mirrors and moves colour pictures, moves grey ones and leaves everything else as it is. A callable takes
+    (values (n, ...) tensor, generator) and gives values of the same shape.
+    """
+    values = samples.values
+    picture = values.dtype == np.uint8 and values.ndim in (3, 4)
+    if kind == "auto":
+        kind = ("mirror and move" if values.ndim == 4 and values.shape[-1] == 3 else "move") if picture else None
+    if kind is None:
+        return lambda batch, generator: batch
+    if callable(kind):
+        return lambda batch, generator: np.asarray(kind(torch.as_tensor(batch), generator))
+    if kind not in ("mirror and move", "move") or not picture:
+        raise ValueError(f"variation {kind!r}: expected 'auto', None, a callable, or for pictures 'mirror and move', 'move'.")
+    shift = max(1, values.shape[1] // 8)
+    mirrored = kind == "mirror and move"
+    return lambda batch, generator: mirrored_and_moved(torch.as_tensor(batch), shift, generator, mirrored).numpy()
+
+
+def classes_of(*parts: Samples | None) -> int | None:
+    """Number of classes the data names, or None where only labels tell."""
+    named: Sequence[int] = [len(part.classes) for part in parts if part is not None and part.classes]
+    return max(named) if named else None

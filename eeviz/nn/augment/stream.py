@@ -1,0 +1,202 @@
+"""Training of exit branches on a frozen backbone, in streaming passes.
+
+One varied batch passes the backbone once, every branch takes a step on the features at its location, the features are
+dropped: keeping the taps of a data set would take gigabytes. Order and variation depend on the seed and the step alone,
+so that a run resumed from its checkpoint ends where an unbroken one would.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .branches import Sized
+from .inputs import Samples
+
+
+@dataclass(frozen=True)
+class BranchRecipe:
+    """How branches are trained: AdamW, linear warm-up, cosine to zero.
+
+    epochs : passes over the training samples, fractions allowed. distillation : share of the loss that is the divergence
+    from the final classifier's answer, softened by `softening` (Hinton et al. 2015, arXiv:1503.02531); the rest is
+    cross entropy with the labels. time_budget : seconds after which training has come to its end, its learning rate
+    following the clock; None: all epochs. With a time budget the result depends on the machine, not on the seed alone.
+    """
+
+    epochs: float = 4.0
+    batch: int = 128
+    learning_rate: float = 4e-3
+    warm_up: float = 0.05
+    weight_decay: float = 1e-2
+    distillation: float = 0.5
+    softening: float = 2.0
+    label_smoothing: float = 0.0
+    seed: int = 0
+    time_budget: float | None = None
+
+    def __post_init__(self):
+        if not self.epochs > 0 or self.batch < 2 or self.learning_rate <= 0:
+            raise ValueError(
+                f"a recipe needs epochs and a learning rate above 0 and batches of 2, got {self.epochs}, "
+                f"{self.learning_rate} and {self.batch}."
+            )
+        if not 0 <= self.distillation <= 1 or self.softening <= 0:
+            raise ValueError("distillation must lie in [0, 1] and softening above 0.")
+        if self.time_budget is not None and not self.time_budget > 0:
+            raise ValueError(f"time_budget: expected seconds above 0 or None, got {self.time_budget!r}.")
+
+
+@dataclass(frozen=True)
+class Step:
+    """One training step is over. progress in [0, 1]; accuracy (B,) and loss (B,) per branch, moving averages over the
+    varied training samples (deep branches look better here than on new ones); seconds since the start."""
+
+    progress: float
+    step: int
+    steps: int
+    loss: tuple[float, ...]
+    accuracy: tuple[float, ...]
+    seconds: float
+
+
+def train_branches(
+    segments: Sequence[nn.Module],
+    branches: Sequence[nn.Module],
+    sized: Sequence[Sized],
+    samples: Samples,
+    vary: Callable[[np.ndarray, torch.Generator], np.ndarray],
+    recipe: BranchRecipe,
+    checkpoint: Path | str | None = None,
+    checkpoint_every: float = 30.0,
+) -> Iterator[Step]:
+    """Train `branches` in place; yields a Step each step (stop by dropping the iterator). Segments stay as they are.
+
+    segments : the backbone's, then the final classifier; branch b reads the output of segment sized[b].location.
+    checkpoint : written every so many seconds and at the end; an existing one is resumed.
+    Raises ValueError for fewer samples than one batch and for a checkpoint of another run.
+    """
+    steps = math.ceil(recipe.epochs * len(samples) / recipe.batch)
+    if len(samples) < recipe.batch:
+        raise ValueError(f"{len(samples)} training samples are fewer than one batch of {recipe.batch}.")
+    optimizer = _optimizer(branches, recipe)
+    average = np.full((2, len(branches)), np.nan)  # loss, accuracy
+    path, step, before = Path(checkpoint) if checkpoint else None, 0, 0.0
+    if path and path.is_file():
+        step, before = _resume(path, branches, sized, optimizer, average, recipe)
+    started = saved = time.perf_counter()
+    per_epoch, order, epoch = len(samples) // recipe.batch, None, -1
+    progress = step / steps
+    while progress < 1:
+        if step // per_epoch != epoch:
+            epoch = step // per_epoch
+            order = torch.randperm(len(samples), generator=_generator(recipe.seed, epoch, 0)).numpy()
+        index = order[(step % per_epoch) * recipe.batch :][: recipe.batch]
+        _set_rate(optimizer, recipe, progress)
+        varied = vary(samples.values[index], _generator(recipe.seed, step, 1))
+        x = samples.prepare(varied)
+        x = x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x
+        labels = torch.from_numpy(samples.labels[index])
+        losses, right = _one_step(segments, branches, sized, x, labels, optimizer, recipe)
+        now = np.array([losses, right])
+        average[:] = np.where(np.isnan(average), now, 0.95 * average + 0.05 * now)
+        step += 1
+        seconds = before + time.perf_counter() - started
+        progress = step / steps
+        if recipe.time_budget is not None:
+            progress = max(progress, seconds / recipe.time_budget)
+        if path and (time.perf_counter() - saved > checkpoint_every or progress >= 1):
+            _save(path, branches, sized, optimizer, average, recipe, step, seconds)
+            saved = time.perf_counter()
+        yield Step(min(progress, 1.0), step, steps, tuple(average[0]), tuple(average[1]), seconds)
+    for branch in branches:
+        branch.eval()
+
+
+def _one_step(segments, branches, sized, x: Tensor, labels: Tensor, optimizer, recipe: BranchRecipe):
+    taps: dict[int, Tensor] = {}
+    wanted = {s.location for s in sized}
+    with torch.no_grad():
+        for k, segment in enumerate(segments):
+            x = segment(x)
+            if k in wanted:
+                taps[k] = x
+    target = F.softmax(x / recipe.softening, dim=1)  # (n, C)
+    losses, right, total = [], [], 0.0
+    for branch, size in zip(branches, sized, strict=True):
+        branch.train()
+        logits = branch(taps[size.location])  # (n, C)
+        own = F.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
+        soft = F.log_softmax(logits / recipe.softening, dim=1)
+        divergence = F.kl_div(soft, target, reduction="batchmean") * recipe.softening**2
+        loss = (1 - recipe.distillation) * own + recipe.distillation * divergence
+        total = total + loss
+        losses.append(float(loss.detach()))
+        right.append(float((logits.detach().argmax(dim=1) == labels).float().mean()))
+    optimizer.zero_grad()
+    total.backward()  # the branches share nothing, so each gets its own gradient
+    optimizer.step()
+    return losses, right
+
+
+def _generator(seed: int, index: int, stream: int) -> torch.Generator:
+    mixed = np.random.SeedSequence([seed, index, stream]).generate_state(1, np.uint64)[0]
+    return torch.Generator().manual_seed(int(mixed >> 1))
+
+
+def _optimizer(branches: Sequence[nn.Module], recipe: BranchRecipe) -> torch.optim.AdamW:
+    parameters = [p for branch in branches for p in branch.parameters()]
+    decayed, free = [p for p in parameters if p.ndim > 1], [p for p in parameters if p.ndim <= 1]
+    groups = [{"params": decayed, "weight_decay": recipe.weight_decay}, {"params": free, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=recipe.learning_rate)
+
+
+def _set_rate(optimizer, recipe: BranchRecipe, progress: float) -> None:
+    if progress < recipe.warm_up:
+        rate = recipe.learning_rate * max(progress / recipe.warm_up, 0.02)
+    else:
+        rate = recipe.learning_rate * 0.5 * (1 + math.cos(math.pi * (progress - recipe.warm_up) / (1 - recipe.warm_up)))
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+
+
+def _identity(sized: Sequence[Sized], recipe: BranchRecipe) -> dict:
+    return {"recipe": asdict(recipe), "branches": [asdict(s) for s in sized]}
+
+
+def _save(path: Path, branches, sized, optimizer, average, recipe, step: int, seconds: float) -> None:
+    state = {
+        "identity": _identity(sized, recipe),
+        "branches": [branch.state_dict() for branch in branches],
+        "optimizer": optimizer.state_dict(),
+        "average": average.tolist(),
+        "step": step,
+        "seconds": seconds,
+    }
+    temporary = path.with_name(path.name + ".part")
+    torch.save(state, temporary)
+    os.replace(temporary, path)
+
+
+def _resume(path: Path, branches, sized, optimizer, average, recipe) -> tuple[int, float]:
+    try:
+        state = torch.load(path, weights_only=True)
+        identity = state["identity"]
+    except Exception as error:
+        raise ValueError(f"{path} is no readable checkpoint ({type(error).__name__}); remove it to begin anew.") from error
+    if identity != _identity(sized, recipe):
+        raise ValueError(f"{path} belongs to another run (other branches or another recipe); remove it or use those.")
+    for branch, weights in zip(branches, state["branches"], strict=True):
+        branch.load_state_dict(weights)
+    optimizer.load_state_dict(state["optimizer"])
+    average[:] = state["average"]
+    return state["step"], state["seconds"]

@@ -1,0 +1,206 @@
+"""Known static classifiers: architectures whose published checkpoints can be loaded by name, and small base models.
+
+ResNet-20 ... -110 for CIFAR: He et al. 2015 (arXiv:1512.03385), section 4.2, shortcuts of option A (subsampled, padded
+with zeros). DS-CNN: Zhang et al. 2017 (arXiv:1711.07128), the small one. All take one tensor and give logits (N, C).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+"""Per channel, of pixels in [0, 1]: how the inputs of many public checkpoints, CIFAR's too, were standardised."""
+
+
+class _Block(nn.Module):
+    def __init__(self, channels: int, out: int, stride: int):
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels, out, 3, stride, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(out)
+        self.conv2 = nn.Conv2d(out, out, 3, 1, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(out)
+        self.stride, self.added = stride, out - channels
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
+        if self.added or self.stride != 1:
+            before = self.added // 2
+            x = F.pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, before, self.added - before))
+        return F.relu(y + x)
+
+
+class CifarResNet(nn.Module):
+    """6 n + 2 layers in three stages of 16, 32 and 64 channels; x (N, 3, 32, 32) -> logits (N, classes)."""
+
+    def __init__(self, depth: int = 20, classes: int = 10):
+        super().__init__()
+        if depth < 8 or (depth - 2) % 6:
+            raise ValueError(f"depth {depth}: a CIFAR ResNet has 6 n + 2 layers, for example 20, 32, 44 or 56.")
+        self.conv1 = nn.Conv2d(3, 16, 3, 1, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(16)
+        blocks = (depth - 2) // 6
+        self.layer1 = self._stage(16, 16, blocks, 1)
+        self.layer2 = self._stage(16, 32, blocks, 2)
+        self.layer3 = self._stage(32, 64, blocks, 2)
+        self.linear = nn.Linear(64, classes)
+
+    @staticmethod
+    def _stage(channels: int, out: int, blocks: int, stride: int) -> nn.Sequential:
+        rest = [_Block(out, out, 1) for _ in range(blocks - 1)]
+        return nn.Sequential(_Block(channels, out, stride), *rest)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.relu(self.bn1(self.conv1(x)))
+        x = self.layer3(self.layer2(self.layer1(x)))
+        x = F.avg_pool2d(x, x.size()[3])
+        return self.linear(x.view(x.size(0), -1))
+
+
+class DSCNN(nn.Module):
+    """DS-CNN-S: a 10 x 4 convolution, then depthwise-separable blocks of 3 x 3; x (N, 1, time, features) -> (N, classes).
+
+    With 49 x 10 inputs, 64 channels and four blocks it has about 2.7 M MACs.
+    """
+
+    def __init__(self, classes: int = 12, channels: int = 64, blocks: int = 4, dropout: float = 0.2):
+        super().__init__()
+        self.stem = nn.Sequential(
+            nn.Conv2d(1, channels, (10, 4), (2, 2), (5, 1), bias=False), nn.BatchNorm2d(channels), nn.ReLU()
+        )
+        self.blocks = nn.Sequential(*(self._block(channels) for _ in range(blocks)))
+        self.dropout = nn.Dropout(dropout)
+        self.linear = nn.Linear(channels, classes)
+
+    @staticmethod
+    def _block(channels: int) -> nn.Sequential:
+        depthwise = nn.Conv2d(channels, channels, 3, 1, 1, groups=channels, bias=False)
+        pointwise = nn.Conv2d(channels, channels, 1, bias=False)
+        return nn.Sequential(
+            depthwise, nn.BatchNorm2d(channels), nn.ReLU(), pointwise, nn.BatchNorm2d(channels), nn.ReLU()
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.blocks(self.stem(x)).mean((2, 3))
+        return self.linear(self.dropout(x))
+
+
+class HeartbeatCNN(nn.Module):
+    """1-D residual CNN on single heartbeats; x (N, 1 + extra, samples) -> logits (N, classes).
+
+    One signal channel and `extra` constant ones: what is known of the beat beside its signal (RR intervals), folded into
+    the one input tensor so that every segment of the network still has a single input.
+    """
+
+    def __init__(self, classes: int = 4, extra: int = 2, width: int = 16, stages: int = 4, dropout: float = 0.2):
+        super().__init__()
+        self.stem = nn.Sequential(
+            nn.Conv1d(1 + extra, width, 7, 2, 3, bias=False), nn.BatchNorm1d(width), nn.ReLU()
+        )
+        layers, channels = [], width
+        for stage in range(stages):
+            out = width * 2 ** min(stage, 2)
+            layers += [_Beat(channels, out, 2 if stage else 1), _Beat(out, out, 1)]
+            channels = out
+        self.layers = nn.Sequential(*layers)
+        self.dropout = nn.Dropout(dropout)
+        self.linear = nn.Linear(channels, classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.layers(self.stem(x)).mean(2)
+        return self.linear(self.dropout(x))
+
+
+class _Beat(nn.Module):
+    """Two convolutions of width 5 with a shortcut."""
+
+    def __init__(self, channels: int, out: int, stride: int):
+        super().__init__()
+        self.conv1 = nn.Conv1d(channels, out, 5, stride, 2, bias=False)
+        self.bn1 = nn.BatchNorm1d(out)
+        self.conv2 = nn.Conv1d(out, out, 5, 1, 2, bias=False)
+        self.bn2 = nn.BatchNorm1d(out)
+        same = channels == out and stride == 1
+        self.shortcut = nn.Identity() if same else nn.Conv1d(channels, out, 1, stride, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
+        return F.relu(y + self.shortcut(x))
+
+
+def with_intervals(beats: Tensor, intervals: Tensor) -> Tensor:
+    """Beats (N, L) or (N, 1, L) and their side values (N, K), each held constant -> one tensor (N, 1 + K, L)."""
+    beats = beats if beats.ndim == 3 else beats[:, None]
+    if intervals.ndim != 2 or len(intervals) != len(beats):
+        raise ValueError(f"intervals: expected ({len(beats)}, values), got {tuple(intervals.shape)}.")
+    return torch.cat([beats, intervals[:, :, None].expand(-1, -1, beats.shape[2]).to(beats.dtype)], dim=1)
+
+
+KNOWN: Mapping[str, Callable[..., nn.Module]] = {
+    **{f"resnet{depth}": (lambda classes=10, depth=depth: CifarResNet(depth, classes)) for depth in (20, 32, 44, 56, 110)},
+    "ds-cnn-s": DSCNN,
+    "heartbeat-cnn": HeartbeatCNN,
+}
+"""Name -> constructor; `load` fills them."""
+
+
+def build(name: str, **options) -> nn.Module:
+    """A known classifier, untrained, in evaluation mode. Raises ValueError for an unknown name."""
+    if name not in KNOWN:
+        raise ValueError(f"no architecture {name!r} is known: choose one of {', '.join(KNOWN)}.")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)  # layers draw from the global generator, which is put back as it was
+        return KNOWN[name](**options).eval()
+
+
+def load(name: str, checkpoint: Path | str, **options) -> nn.Module:
+    """A known classifier with the weights of a checkpoint (.safetensors, or PyTorch's read with weights_only=True).
+
+    Weights may lie under the key "state_dict" or "model" and carry prefixes such as "module."; they must fit exactly.
+    Raises ValueError, naming the file, when it cannot be read safely or does not fit.
+    """
+    model, path = build(name, **options), Path(checkpoint)
+    state = read_weights(path)
+    try:
+        model.load_state_dict(_without_prefixes(state, set(model.state_dict())))
+    except RuntimeError as error:
+        raise ValueError(f"{path} does not fit {name}: {error}") from error
+    return model
+
+
+def read_weights(path: Path | str) -> dict[str, Tensor]:
+    """The tensors of a checkpoint, by name. Raises ValueError when the file is missing, damaged or holds code."""
+    path = Path(path)
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise ValueError(f"{path} does not exist.") from error
+    except (OSError, RuntimeError, EOFError, KeyError, SafetensorError) as error:
+        raise ValueError(f"{path} is no readable checkpoint ({type(error).__name__}: {error}).") from error
+    except Exception as error:  # pickle.UnpicklingError where the file would run code
+        raise ValueError(f"{path} holds more than weights, which is never loaded: save its state_dict alone.") from error
+    for key in ("state_dict", "model"):
+        if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
+            content = content[key]
+    if not isinstance(content, Mapping) or not all(isinstance(value, Tensor) for value in content.values()):
+        raise ValueError(f"{path} holds no table of weights by name; save the model's state_dict().")
+    return dict(content)
+
+
+def _without_prefixes(state: dict[str, Tensor], expected: set[str]) -> dict[str, Tensor]:
+    """Names shortened from the left until they are expected ones; others stay, for load_state_dict to complain of."""
+    renamed = {}
+    for name, value in state.items():
+        short = name
+        while short not in expected and "." in short:
+            short = short.split(".", 1)[1]
+        renamed[short if short in expected else name] = value
+    return renamed
