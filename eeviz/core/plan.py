@@ -162,9 +162,10 @@ class AveragePool(_Free):
 
 @dataclass(frozen=True)
 class Resize(_Free):
-    """Bicubic interpolation to `size` x `size`."""
+    """Interpolation to `size` x `size`: "bicubic" or "bilinear", without smoothing before."""
 
     size: int
+    mode: str = "bicubic"
 
     @property
     def words(self) -> str:

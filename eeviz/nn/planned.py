@@ -47,15 +47,15 @@ class Residual(nn.Module):
 
 
 class Resize(nn.Module):
-    """Bicubic interpolation to size x size."""
+    """Interpolation to size x size; mode : "bicubic" or "bilinear"."""
 
-    def __init__(self, size: int):
+    def __init__(self, size: int, mode: str):
         super().__init__()
-        self.size = size
+        self.size, self.mode = size, mode
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, channels, H, W) -> (N, channels, size, size)."""
-        return functional.interpolate(x, size=(self.size, self.size), mode="bicubic", align_corners=False)
+        return functional.interpolate(x, size=(self.size, self.size), mode=self.mode, align_corners=False)
 
 
 class SqueezeExcite(nn.Module):
@@ -93,7 +93,7 @@ def _module(layer: described.Layer, shape: Shape) -> nn.Module:
         case described.AveragePool():
             return nn.AdaptiveAvgPool2d(layer.size)
         case described.Resize():
-            return nn.Identity() if layer.out(shape) == shape else Resize(layer.size)
+            return nn.Identity() if layer.out(shape) == shape else Resize(layer.size, layer.mode)
         case described.Block():
             inside = _sequence(layer.layers, shape)
             return Residual(inside) if layer.residual else inside

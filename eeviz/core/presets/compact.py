@@ -31,6 +31,7 @@ DESIGNS = ("linear", "separable", "separable x2", "module", "module x2", "three 
 THRESHOLDS = (0.1, 0.2, 0.3, 0.5, 0.7, 0.9)
 FRACTIONS = (1, 3 / 4, 1 / 2, 3 / 8, 1 / 4, 3 / 16, 1 / 8, 1 / 16)  # of the tap's channels, for the branches
 FINAL = 128
+RESIZING = "bilinear"  # on CPUs 10 to 30 times faster than the bicubic of AEBNAS (7x7 to 8x8, channels_last)
 
 
 def compact(input: Shape = (1, 28, 28), classes: int = 10) -> SearchSpace:
@@ -58,7 +59,7 @@ def _plan(values: Mapping[str, Any], offered: bool, input: Shape, classes: int) 
     for s, (stride, _) in enumerate(STAGES, 1):
         layers = _stage(s, stride, values, shape)
         if s == 1:
-            resized = (Resize(values["resolution"]),) if values["resolution"] != input[1] else ()
+            resized = (Resize(values["resolution"], RESIZING),) if values["resolution"] != input[1] else ()
             stem = (*resized, Convolution("stem", STEM))
             layers = (*stem, *_stage(s, stride, values, through(stem, shape)))
         spare += macs(layers, shape)
@@ -133,7 +134,7 @@ def _designs(s: int, shape: Shape, classes: int, fraction: float) -> dict[str, L
         return (depthwise, Convolution(name(f"pointwise{i}"), 2 * width, 1))
 
     def module(name, i: int, out: int) -> Layers:
-        return (Resize(8), Convolution(name(f"convolution{i}"), out, 3, 2, padded=False))
+        return (Resize(8, RESIZING), Convolution(name(f"convolution{i}"), out, 3, 2, padded=False))
 
     one, two = names("separable"), names("separable x2")
     single, double, three = names("module"), names("module x2"), names("three convolutions")
