@@ -27,6 +27,26 @@ _ARRAYS = ("confidence", "predicted", "label", "position", "weight", "group", "l
 
 def save(records: ExitRecords, path) -> None:
     """Write `records` to `path`: first beside it, then moved, so that a failed write leaves the old file."""
+    path = Path(path)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            np.savez_compressed(file, **_plain(records))
+        os.chmod(temporary, 0o644)  # mkstemp makes private files; records are meant to be shared
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def dumps(records: ExitRecords) -> bytes:
+    """The bytes of an .npz."""
+    file = io.BytesIO()
+    np.savez_compressed(file, **_plain(records))
+    return file.getvalue()
+
+
+def _plain(records: ExitRecords) -> dict[str, np.ndarray]:
     meta = {
         "format": FORMAT,
         "version": VERSION,
@@ -44,16 +64,7 @@ def save(records: ExitRecords, path) -> None:
     if records.classes:
         arrays["classes"] = np.array(records.classes)
     arrays["meta"] = np.array(json.dumps(meta))
-    path = Path(path)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            np.savez_compressed(file, **arrays)
-        os.chmod(temporary, 0o644)  # mkstemp makes private files; records are meant to be shared
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    return arrays
 
 
 def _smallest(values: np.ndarray) -> np.ndarray:
