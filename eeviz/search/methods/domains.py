@@ -1,0 +1,45 @@
+"""The parts of a search space that methods search."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from ...core.space import Gene, SearchSpace
+from ..domain import Domain
+
+THREE_CONVOLUTIONS = "three convolutions"  # the fixed head of EDANAS and NACHOS in spaces that offer several designs
+
+
+def backbone_domain(space: SearchSpace) -> Domain:
+    """Resolution and backbone genes; no exit, first threshold. Raises ValueError where nothing varies."""
+    return domain(space, lambda gene: [0])
+
+
+def domain(space: SearchSpace, values: Callable[[Gene], list[int]]) -> Domain:
+    """All options of resolution and backbone genes, and `values(gene)` of exit and threshold genes."""
+    allowed = tuple(
+        tuple(range(len(gene.options))) if gene.group in ("resolution", "backbone") else tuple(values(gene))
+        for gene in space.genes
+    )
+    found = Domain(allowed, space.canonical)
+    if not found.free.any():
+        raise ValueError(f"space {space.name!r}: this method finds no gene to vary.")
+    return found
+
+
+def fixed_head(gene: Gene) -> int:
+    """Option of an exit gene that stands for the three-convolution head, or for "there is an exit"."""
+    if THREE_CONVOLUTIONS in gene.options:
+        return gene.options.index(THREE_CONVOLUTIONS)
+    if len(gene.options) == 2:  # exit bits
+        return 1
+    raise ValueError(f"gene {gene.name}: no three-convolution head among its options {gene.options}.")
+
+
+def thresholds_of(space: SearchSpace, genome, exits: list[int]) -> np.ndarray:
+    """(K,) float32 thresholds that the genome gives the stages `exits` (0 = first exit); 1 = no exit comes as NaN."""
+    genes = [i for i, gene in enumerate(space.genes) if gene.group == "thresholds"]
+    values = np.array([space.genes[genes[k]].options[genome[genes[k]]] for k in exits], dtype=np.float32)
+    return np.where(values < 1, values, np.float32(np.nan))

@@ -1,0 +1,40 @@
+"""edanas: backbone and thresholds in one genome, the same fixed head at every exit (Gambella & Roveri 2023)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ...core.policy import Policy
+from ...core.records import ExitRecords
+from ...core.space import SearchSpace
+from ..domain import Domain, Genome
+from ..goal import Goal
+from ..inner import scored
+from ..points import Points
+from ..situation import Situation
+from .domains import domain, fixed_head, thresholds_of
+from .published import Published
+
+
+@dataclass(frozen=True)
+class EDANAS(Published):
+    """Softmax margins against threshold genes; objectives error and average cost, on the same images."""
+
+    name = "edanas"
+
+    def domain(self, space: SearchSpace) -> Domain:
+        return domain(
+            space, lambda gene: [fixed_head(gene)] if gene.group == "exits" else list(range(len(gene.options)))
+        )
+
+    def convert(self, records: ExitRecords, fitted_on: ExitRecords | None = None) -> ExitRecords:
+        return replace(records.with_confidence("margin"), logits=None)
+
+    def points(self, records: ExitRecords, space: SearchSpace, genome: Genome, goal: Goal) -> Points:
+        thresholds = thresholds_of(space, genome, records.position[:-1].tolist())
+        return scored(records, [Policy(tuple(thresholds))], goal)
+
+    def objectives(self, situation: Situation, error: np.ndarray, cost: np.ndarray) -> np.ndarray:
+        return np.stack([100 * error, cost], axis=1)

@@ -1,0 +1,135 @@
+"""two-level: backbones outside; positions, branch designs and thresholds inside, solved on one forward pass's table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ...core.records import ExitRecords
+from ...core.space import SearchSpace
+from ..domain import Domain, Genome
+from ..evolution import offspring, offspring_of_sets
+from ..goal import Goal
+from ..inner import cross_fitted
+from ..points import Points
+from ..situation import Candidate, Proposal, Situation, unseen
+from ..surrogates import LEAST, Fitted, fit
+from .domains import backbone_domain
+
+POOL = 192  # offspring among which surrogates choose a generation
+SPREAD = 12  # random genomes drawn for each one of the first generation, which is spread evenly in log cost
+
+
+@dataclass(frozen=True)
+class TwoLevel:
+    """Backbone genes vary; a candidate is the front of everything its offered branches and thresholds can reach.
+
+    max_exits : early exits kept at most. grid : thresholds per exit while searching. surrogate=False : offspring are
+    evaluated as they come.
+    """
+
+    max_exits: int = 3
+    grid: int = 12
+    surrogate: bool = True
+
+    name = "two-level"
+    offered = True
+
+    def domain(self, space: SearchSpace) -> Domain:
+        return backbone_domain(space)
+
+    def batches(self, evaluations: int) -> tuple[int, int]:
+        return min(evaluations, 16), 8
+
+    def convert(self, records: ExitRecords, fitted_on: ExitRecords | None = None) -> ExitRecords:
+        return replace(records, logits=None)
+
+    def points(self, records: ExitRecords, space: SearchSpace, genome: Genome, goal: Goal) -> Points:
+        return cross_fitted(records, goal, self.max_exits, self.grid)
+
+    def propose(self, situation: Situation, count: int, rng: np.random.Generator) -> Proposal:
+        if not situation.archive:
+            return Proposal(tuple(spread(situation, count, rng)))
+        alive = [c for c in situation.archive if len(c.points)]
+        pool = self._pool(situation, alive, rng) if len(alive) >= 4 else []
+        tau: dict = {}
+        if self.surrogate and len(alive) >= LEAST and len(pool) > count:
+            fitted = fit_errors(situation, alive, seed=int(rng.integers(2**31)))
+            tau = dict(fitted.tau)
+            predicted = predicted_errors(situation, fitted, pool)
+            pool = [pool[i] for i in chosen_by_gain(situation, alive, predicted, count)]
+        chosen = pool[:count]
+        seen = situation.seen | set(chosen)
+        return Proposal((*chosen, *unseen(lambda: situation.domain.sample(rng), seen, count - len(chosen))), tau)
+
+    def _pool(self, situation: Situation, alive: list[Candidate], rng: np.random.Generator) -> list[Genome]:
+        """New offspring of the best candidates, and single mutants of those on the front."""
+        domain, parents = situation.domain, [c.genome for c in alive]
+        sets = [c.points for c in alive]
+        if situation.algorithm == "nsga2":
+            children = offspring_of_sets(domain, parents, sets, situation.reference, POOL, rng, situation.population)
+        else:
+            errors = filled([c.points.at_budgets(situation.budgets) for c in alive], sets)
+            children = offspring(situation.algorithm, domain, parents, errors, POOL, rng, situation.population)
+        seen = situation.seen
+        return [g for g in dict.fromkeys(children) if g not in seen]
+
+
+def spread(situation: Situation, count: int, rng: np.random.Generator) -> list[Genome]:
+    """`count` different genomes whose static costs are spread evenly in log cost, the extremes of the domain included."""
+    domain = situation.domain
+    drawn = unseen(lambda: domain.sample(rng), situation.seen, SPREAD * count)
+    drawn = list(dict.fromkeys([*(domain.extreme(last) for last in (False, True)), *drawn]))
+    cost = np.log([situation.costs(genome)[-1] for genome in drawn])
+    chosen: list[int] = []
+    for target in np.linspace(cost.min(), cost.max(), count):
+        distance = np.abs(cost - target)
+        distance[chosen] = np.inf
+        if np.isfinite(distance).any():
+            chosen.append(int(np.argmin(distance)))
+    return [drawn[i] for i in chosen]
+
+
+def filled(errors: list[np.ndarray], sets: list[Points]) -> np.ndarray:
+    """(N, B) errors at budgets; where a candidate is too dear, the error of its cheapest point."""
+    return np.array([np.where(np.isnan(e), s.error[0], e) for e, s in zip(errors, sets, strict=True)])
+
+
+def features(situation: Situation, genomes: list[Genome]) -> np.ndarray:
+    """(N, F) genes, and the logarithms of what leaving at each exit costs."""
+    costs = np.log10([situation.costs(genome) for genome in genomes])
+    return np.hstack([situation.domain.features(genomes), costs])
+
+
+def fit_errors(situation: Situation, alive: list[Candidate], seed: int) -> Fitted:
+    """Surrogates for the error at each budget."""
+    errors = filled([c.points.at_budgets(situation.budgets) for c in alive], [c.points for c in alive])
+    return fit(features(situation, [c.genome for c in alive]), errors, seed)
+
+
+def predicted_errors(situation: Situation, fitted: Fitted, genomes: list[Genome]) -> np.ndarray:
+    """(N, B) predicted error at each budget; infinite where the genome costs more even if everyone leaves at once."""
+    predicted = fitted.predict(features(situation, genomes))
+    least = np.array([situation.costs(genome).min() for genome in genomes])
+    return np.where(least[:, None] <= situation.budgets, predicted, np.inf)
+
+
+def chosen_by_gain(situation: Situation, alive: list[Candidate], predicted: np.ndarray, count: int) -> list[int]:
+    """Indices of `count` genomes that, one after the other, promise to add most hypervolume to the front.
+
+    When none adds any more, those of least predicted error summed over budgets follow.
+    """
+    budgets, reference = situation.budgets, situation.reference
+    reached = filled([c.points.at_budgets(budgets) for c in alive], [c.points for c in alive])
+    feasible = np.array([~np.isnan(c.points.at_budgets(budgets)) for c in alive])
+    here = np.where(feasible, reached, reference[0]).min(axis=0)  # (B,) best error known at each budget
+    left, chosen = set(range(len(predicted))), []
+    total = np.minimum(predicted, reference[0]).sum(axis=1)
+    while left and len(chosen) < count:
+        gains = {i: np.maximum(here - predicted[i], 0).sum() for i in left}
+        best = max(left, key=lambda i: (gains[i], -total[i], -i))
+        chosen.append(best)
+        left.remove(best)
+        here = np.minimum(here, predicted[best])
+    return chosen
