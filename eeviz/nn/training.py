@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..datasets import Dataset
 from .network import EarlyExitNetwork
@@ -73,7 +73,7 @@ def train(
     Raises ValueError when the checkpoint belongs to another recipe or network.
     """
     generator = torch.Generator().manual_seed(recipe.seed)
-    optimizer = _optimizer(network, recipe)
+    optimizer = optimizer_of(network, recipe)
     history: list[EpochEnd] = []
     path = Path(checkpoint) if checkpoint else None
     if path and path.is_file():
@@ -89,7 +89,7 @@ def train(
         network.train()
         order = torch.randperm(len(labels), generator=generator)
         for step in range(steps):
-            rate = _learning_rate(recipe, (epoch * steps + step) / (recipe.epochs * steps))
+            rate = learning_rate_at(recipe, (epoch * steps + step) / (recipe.epochs * steps))
             for group in optimizer.param_groups:
                 group["lr"] = rate
             chosen = order[step * recipe.batch : (step + 1) * recipe.batch]
@@ -146,13 +146,15 @@ def evaluate(network: EarlyExitNetwork, dataset: Dataset, batch: int = 250) -> t
     return tuple((right.double() / len(dataset)).tolist())
 
 
-def _learning_rate(recipe: Recipe, progress: float) -> float:
+def learning_rate_at(recipe: Recipe, progress: float) -> float:
+    """Linear warm-up, then a cosine to zero; progress in [0, 1] of all steps."""
     if progress < recipe.warm_up:
         return recipe.learning_rate * max(progress / recipe.warm_up, 0.01)
     return recipe.learning_rate * 0.5 * (1 + math.cos(math.pi * (progress - recipe.warm_up) / (1 - recipe.warm_up)))
 
 
-def _optimizer(network: EarlyExitNetwork, recipe: Recipe) -> torch.optim.SGD:
+def optimizer_of(network: nn.Module, recipe: Recipe) -> torch.optim.SGD:
+    """The recipe's optimizer of every parameter."""
     decayed = [p for p in network.parameters() if p.ndim > 1]
     free = [p for p in network.parameters() if p.ndim <= 1]  # decaying scales and biases only costs accuracy
     groups = [{"params": decayed, "weight_decay": recipe.weight_decay}, {"params": free, "weight_decay": 0.0}]
