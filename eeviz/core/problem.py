@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,12 +16,14 @@ class Problem:
     """What a solver needs of records: the table, the cost, and which sets of exits may be kept.
 
     max_exits : at most so many early exits. max_worst : worst-case cost at most this, in the cost's unit.
+    fits : may exactly these exits (rising) have heads? Where it says yes it must say yes to every part of the set.
     """
 
     records: ExitRecords
     charge: Cost | ProductCost
     max_exits: int | None = None
     max_worst: float | None = None
+    fits: Callable[[tuple[int, ...]], bool] | None = None
     _cost_at: dict = field(default_factory=dict, repr=False)
     _allowed: dict = field(default_factory=dict, repr=False)
 
@@ -49,6 +52,8 @@ class Problem:
         if self.max_exits is not None and len(kept) > self.max_exits:
             return False
         if len(set(self.records.position[list(kept)].tolist())) < len(kept):
+            return False
+        if self.fits is not None and not self.fits(kept):
             return False
         return self.max_worst is None or self.cost_at(kept)[-1] <= self.max_worst
 
