@@ -136,10 +136,15 @@ class EarlyExitNetwork(nn.Module):
                 if leaves.all():
                     return
                 if leaves.any():
-                    stay = torch.from_numpy(np.flatnonzero(~leaves))
-                    # index_select on (N, C, H, W) would drop channels_last and slow every later convolution
-                    x = x.permute(0, 2, 3, 1).index_select(0, stay).permute(0, 3, 1, 2)
+                    x = _rows(x, torch.from_numpy(np.flatnonzero(~leaves)))
                     active = active[~leaves]
+
+
+def _rows(x: Tensor, index: Tensor) -> Tensor:
+    if x.ndim != 4:
+        return x.index_select(0, index)
+    # index_select on (N, C, H, W) would drop channels_last and slow every later convolution
+    return x.permute(0, 2, 3, 1).index_select(0, index).permute(0, 3, 1, 2)
 
 
 def _fold(sequence: nn.Sequential) -> None:
