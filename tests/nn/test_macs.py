@@ -34,13 +34,33 @@ def test_matmul_counts():
     assert count_macs(Product(), torch.zeros(1, 4, 6)) == 4 * 6 * 4
 
 
-def test_an_operator_that_multiplies_without_a_rule_is_refused():
+def test_attention_counts_both_of_its_products():
     class Attention(nn.Module):
         def forward(self, x):
-            return nn.functional.scaled_dot_product_attention(x, x, x)
+            return nn.functional.scaled_dot_product_attention(x[..., :3, :], x, x[..., :5])
 
-    with pytest.raises(ValueError, match="cannot be counted"):
-        count_macs(Attention(), torch.zeros(1, 2, 4, 8))
+    assert count_macs(Attention(), torch.zeros(1, 2, 4, 8)) == 2 * 3 * 4 * (8 + 5)
+
+
+def test_a_transformer_layer_is_counted_on_its_fast_path_too():
+    layer = nn.TransformerEncoderLayer(32, 4, 64, batch_first=True).eval()
+    attention, products, perceptron = 4 * 17 * 32 * 32, 2 * 17 * 17 * 32, 2 * 17 * 32 * 64
+    with torch.no_grad():
+        assert count_macs(layer, torch.zeros(1, 17, 32)) == attention + products + perceptron
+    assert torch.backends.mha.get_fastpath_enabled()
+
+
+def test_an_operator_that_multiplies_without_a_rule_is_refused():
+    class Recurrent(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.lstm = nn.LSTM(8, 4, batch_first=True)
+
+        def forward(self, x):
+            return self.lstm(x)[0]
+
+    with pytest.raises(ValueError, match=r"lstm.*cannot be counted"):
+        count_macs(Recurrent(), torch.zeros(1, 4, 8))
 
 
 def test_costs_are_cumulative_along_the_backbone_and_own_at_the_heads():
