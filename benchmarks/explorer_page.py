@@ -4,10 +4,9 @@ Voila in headless Chromium on the demo. Cold page: from the request to the first
 stock plotly FigureWidget, alternating in the same run (bar: at most 1.3x; at most 6 MB over the websocket). Key press on a
 slider to every plotly chart on show redrawn: the front and the open tab (bar: median at most 250 ms; charts in closed tabs
 wait until they are opened). Memory of the kernel (bar: 150 MB) and `import eeviz` in a fresh interpreter (bar: 0.5 s).
-Prints one JSON line. Run: python benchmarks/explorer_page.py
+Run: python benchmarks/explorer_page.py [--save]
 """
 
-import json
 import os
 import shutil
 import statistics
@@ -19,6 +18,7 @@ from pathlib import Path
 
 import nbformat
 import psutil
+from _line import report
 from drag import listen
 from playwright.sync_api import sync_playwright
 
@@ -99,19 +99,22 @@ def main() -> None:
             server.stop()
     bare, ours = (statistics.median(seconds[name]) for name in ("bare", "ours"))
     redraw = statistics.median(milliseconds for milliseconds, _ in presses)
-    figures = {
-        "first_chart_s": round(ours, 2),
-        "bare_page_s": round(bare, 2),
-        "ratio": round(ours / bare, 3),
-        "websocket_mb": round(received / 1e6, 2),
-        "press_to_redrawn_ms": round(redraw, 1),
-        "charts_on_show": presses[0][1],
-        "kernel_mb": round(memory, 1),
-        "import_s": round(import_seconds(), 3),
-    }
-    met = ours <= 1.3 * bare and received <= 6e6 and redraw <= 250 and memory <= 150 and figures["import_s"] <= 0.5
-    setting = {"loads": LOADS, "presses": PRESSES, "cores": os.cpu_count(), "load": round(os.getloadavg()[0], 2)}
-    print(json.dumps({"benchmark": "explorer page", **setting, **figures, "bars": [1.3, 6, 250, 150, 0.5], "met": met}))
+    report(
+        "explorer page",
+        {
+            "first_chart_s": round(ours, 2),
+            "bare_page_s": round(bare, 2),
+            "ratio": round(ours / bare, 3),
+            "websocket_mb": round(received / 1e6, 2),
+            "press_to_redrawn_ms": round(redraw, 1),
+            "charts_on_show": presses[0][1],
+            "kernel_mb": round(memory, 1),
+            "import_s": round(import_seconds(), 3),
+        },
+        at_most={"ratio": 1.3, "websocket_mb": 6, "press_to_redrawn_ms": 250, "kernel_mb": 150, "import_s": 0.5},
+        loads=LOADS,
+        presses=PRESSES,
+    )
 
 
 if __name__ == "__main__":

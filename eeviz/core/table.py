@@ -10,6 +10,7 @@ from itertools import product
 
 import numpy as np
 
+from .front import undominated
 from .policy import mean_cost_of
 from .problem import Candidates, Problem, between
 
@@ -57,7 +58,7 @@ class GridSolver:
         self._shared: dict = {}
 
     def solve(self, prefix: tuple[int, ...], lasts: tuple[int, ...]) -> Candidates:
-        """The Pareto front, and some more, over all grid thresholds of the exits `prefix` and one of `lasts`.
+        """The Pareto front, as far as no earlier table dominates it, over grid thresholds of `prefix` and one of `lasts`.
 
         All other exits are removed. O(N) for a joint histogram and O(cells) for its prefix sums: a sample passes exits
         1..k when its bin is <= the threshold's index at each. Where exits cannot be removed, *removed* is threshold 1.
@@ -75,15 +76,20 @@ class GridSolver:
         staying = _prefix_sums(staying)  # (B, *shape) samples that pass every exit
         right = right[..., None] + self._gained_by_each(flat, lasts, shape)  # (B, *shape), in units
         mean_cost = self._mean_cost(prefix, lasts, staying, right)
-        close = self.sieve.sift(mean_cost.reshape(-1), right.reshape(-1))
-        index = np.unravel_index(close, right.shape)
+        mean_cost, right = mean_cost.reshape(-1), right.reshape(-1)
+        close = self.sieve.sift(mean_cost, right)
+        # ties: fewer exits, then higher thresholds from the first exit on; a later last exit has the earlier ones removed
+        b, *at = np.unravel_index(close, (len(lasts), *shape))
+        exits = sum(i < size - 1 for i, size in zip(at, shape, strict=True))
+        best = undominated(mean_cost[close], right[close], exits, *(-i for i in at[:-1]), -b, -at[-1])
+        close, b, *at = (i[best] for i in (close, b, *at))
         thresholds = np.full((len(close), self.problem.early), np.nan, dtype=np.float32)
-        for k, where in zip(prefix, index[1:-1], strict=True):
+        for k, where in zip(prefix, at, strict=False):
             thresholds[:, k] = self._values(k, len(self.grid[k]) + 1)[where]
-        for b, k in enumerate(lasts):
-            rows = np.flatnonzero(index[0] == b)
-            thresholds[rows, k] = self._values(k, width)[index[-1][rows]]
-        return Candidates(mean_cost.reshape(-1)[close], right.reshape(-1)[close], thresholds)
+        for place in np.unique(b):
+            rows = np.flatnonzero(b == place)
+            thresholds[rows, lasts[place]] = self._values(lasts[place], width)[at[-1][rows]]
+        return Candidates(mean_cost[close], right[close], thresholds)
 
     def _values(self, k: int, width: int) -> np.ndarray:
         """(width,) thresholds by index: the grid, 1 where it is shorter than its neighbours', *removed* last."""

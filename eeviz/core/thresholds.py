@@ -24,7 +24,7 @@ __all__ = ["Front", "front", "tune"]
 
 CELLS = 300_000  # of one table
 ALL_CELLS = 30_000_000  # of all tables, where there is one for each choice of exits
-MOST_CELLS, MOST_TABLES = 20_000_000, 1_000_000
+MOST_CELLS, MOST_TABLES, MOST_CANDIDATES = 20_000_000, 1_000_000, 20_000
 SMALLEST_GRID = 16
 OTHER_GRIDS = (8, 16)  # where refinement starts beside the front itself
 ONE_TABLE = 6  # columns up to which one table holds every exit
@@ -175,7 +175,15 @@ def _solve(problem: Problem, grid: int | None) -> Candidates:
             f"{MOST_CELLS:.0e} of one table: choose a smaller grid, or fewer exits (max_exits)."
         )
     solver = GridSolver(problem, {k: quantile_grid(records.confidence[:, k], size) for k in columns})
-    return Candidates.joined([solver.solve(prefix, lasts) for prefix, lasts in choices.items()]).best()
+    parts: list[Candidates] = []
+    held = 0
+    for prefix, lasts in choices.items():
+        parts.append(solver.solve(prefix, lasts))
+        held += len(parts[-1])
+        if held > MOST_CANDIDATES:
+            parts = [Candidates.joined(parts).best()]
+            held = len(parts[0])
+    return Candidates.joined(parts).best()
 
 
 def _many_tables(problem: Problem) -> bool:

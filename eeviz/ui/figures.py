@@ -16,7 +16,7 @@ import anywidget
 import plotly
 import plotly.graph_objects as go
 from plotly.serializers import custom_serializers
-from traitlets import Bytes, Unicode
+from traitlets import Bytes, Dict, Unicode, observe
 
 from .assets import module
 from .theme import exit_colors
@@ -86,6 +86,11 @@ class Figure(_figure_widget()):
 
     problem = Unicode("", help="why the page could not draw the figure").tag(sync=True)
 
+    # After every redraw the page reports the defaults that plotly.js filled in. Nothing here asks for them, and
+    # plotly 7.1 stumbles over them where a trace holds NumPy arrays, so they are neither echoed nor taken in.
+    _js2py_traceDeltas = Dict(allow_none=True).tag(sync=True, echo_update=False, **custom_serializers)
+    _js2py_layoutDelta = Dict(allow_none=True).tag(sync=True, echo_update=False, **custom_serializers)
+
     def __init__(self, *args, **kwargs):
         if BUNDLE.exists():
             carrier()
@@ -102,6 +107,20 @@ class Figure(_figure_widget()):
             state["_widget_layout"] = to_json(deepcopy(self._layout_obj._props), self)
             state["_widget_data"] = to_json(deepcopy(self._data), self)
         return state
+
+    @observe("_js2py_traceDeltas")
+    def _handler_js2py_traceDeltas(self, change):
+        self._trace_edit_in_process = False
+        self._defaults_came()
+
+    @observe("_js2py_layoutDelta")
+    def _handler_js2py_layoutDelta(self, change):
+        self._layout_edit_in_process = False
+        self._defaults_came()
+
+    def _defaults_came(self) -> None:
+        while not (self._trace_edit_in_process or self._layout_edit_in_process) and self._waiting_edit_callbacks:
+            self._waiting_edit_callbacks.pop()()
 
     def refresh(self) -> None:
         """Send the whole figure again, for a page that may have missed a change."""

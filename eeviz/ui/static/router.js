@@ -6,6 +6,7 @@ import { patterns, picture } from "./picture.js";
 import { figures, howMany, percent } from "./route.js";
 
 const REST = 150; // ms without a change that count as rest
+const HELD = 500; // the same while the pointer still holds a thumb: a slow hand or a busy machine is no rest
 const STACKED = 52; // width in font sizes below which controls and picture stand one above the other
 let instances = 0;
 
@@ -16,7 +17,10 @@ export function mount(el, data, { onRest = () => {} } = {}) {
   const root = h("div", { class: "ee-router" });
   el.append(root);
   const observer = new ResizeObserver(() => fit());
-  let parts, view, sent, timer = 0, frame = 0;
+  let parts, view, sent, timer = 0, frame = 0, held = false;
+  const hold = () => (held = true), release = () => (held = false);
+  root.addEventListener("pointerdown", hold);
+  ["pointerup", "pointercancel"].forEach((name) => window.addEventListener(name, release, true));
 
   function setData(next) {
     const uid = `ee${++instances}`;
@@ -77,7 +81,7 @@ export function mount(el, data, { onRest = () => {} } = {}) {
     redraw();
     clearTimeout(timer);
     if (settled) rest();
-    else timer = setTimeout(rest, REST);
+    else timer = setTimeout(rest, held ? HELD : REST);
   }
 
   function rest() {
@@ -108,6 +112,7 @@ export function mount(el, data, { onRest = () => {} } = {}) {
     observer.disconnect();
     clearTimeout(timer);
     cancelAnimationFrame(frame);
+    ["pointerup", "pointercancel"].forEach((name) => window.removeEventListener(name, release, true));
     root.remove();
   }
   setData(data);

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from html import escape
 
 import ipywidgets as widgets
+import numpy as np
 import plotly.graph_objects as go
 
 from ..figures import dress, figure
@@ -62,9 +63,12 @@ class View:
             if self._look != self._wanted_look():
                 dress(self.figure, **self._wanted_look())
                 self._look = self._wanted_look()
-            for trace, new in zip(self.figure.data, fresh.data, strict=True):
-                trace.update(new.to_plotly_json())
-            self.figure.layout.update(_layout(fresh))
+            drawn, self._drawn = self._drawn, _plain(fresh)
+            parts = (*self.figure.data, self.figure.layout)
+            for part, old, new in zip(parts, drawn, self._drawn, strict=True):
+                changed = {name: value for name, value in new.items() if not _same(old.get(name), value)}
+                if changed:  # plotly validates whatever it is given, changed or not
+                    part.update(changed)
         self._say()
 
     def _wanted_look(self) -> dict:
@@ -73,6 +77,7 @@ class View:
 
     def _build(self, fresh: go.Figure) -> None:
         self._look = self._wanted_look()
+        self._drawn = _plain(fresh)
         self.figure = figure(fresh.data, _layout(fresh), **self._look)
         if self.chart.click is not None:
             for number, trace in enumerate(self.figure.data):
@@ -89,6 +94,19 @@ class View:
                 self.chart.click(self.app, number, points.point_inds[0])
 
         return clicked
+
+
+def _plain(figure: go.Figure) -> list[dict]:
+    """The properties of each trace, then of the layout."""
+    return [*(trace.to_plotly_json() for trace in figure.data), _layout(figure)]
+
+
+def _same(a, b) -> bool:
+    if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
+        return a.shape == b.shape and bool((a == b).all())
+    if isinstance(a, dict) and isinstance(b, dict):
+        return a.keys() == b.keys() and all(_same(a[name], b[name]) for name in a)
+    return type(a) is type(b) and not isinstance(a, np.ndarray) and bool(a == b)
 
 
 def _layout(figure: go.Figure) -> dict:
