@@ -61,6 +61,26 @@ def neighbours(space: SearchSpace, genome: Sequence[int]) -> Iterator[Genome]:
                 yield space.canonical(moved)
 
 
+def extreme(space: SearchSpace, sign: int) -> Genome:
+    """From all backbone genes at one end, gene by gene to the option of largest (sign 1) or smallest (-1) MACs."""
+    backbone = np.flatnonzero(space.group("resolution", "backbone")).tolist()
+    genome = [0] * len(space.genes)
+    for i in backbone:
+        genome[i] = len(space.genes[i].options) - 1 if sign > 0 else 0
+
+    def value(values) -> float:
+        return sign * space.decode(values).macs().static
+
+    best, before = value(genome), None
+    while best != before:
+        before = best
+        for i in backbone:
+            moves = [[*genome[:i], o, *genome[i + 1 :]] for o in range(len(space.genes[i].options))]
+            genome = max(moves, key=value)  # the first of equals
+        best = value(genome)
+    return space.canonical(genome)
+
+
 def count(space: SearchSpace) -> int:
     """Canonical genomes: the product over groups of genes that depend on one another, less the forbidden ones."""
     parts = _parts(space)

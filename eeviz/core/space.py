@@ -192,6 +192,18 @@ class SearchSpace:
 
         return neighbours(self, genome)
 
+    def smallest(self) -> Genome:
+        """The backbone of fewest MACs, without exits: no single gene makes it smaller."""
+        from .genome import extreme
+
+        return extreme(self, -1)
+
+    def largest(self) -> Genome:
+        """The backbone of most MACs, without exits: no single gene makes it larger."""
+        from .genome import extreme
+
+        return extreme(self, 1)
+
     def backbone_part(self, genome: Sequence[int]) -> Genome:
         """The canonical genome of the same backbone and resolution, exits and thresholds at 0."""
         kept = self.group("resolution", "backbone")
