@@ -12,7 +12,7 @@ MAX_LINES = 310  # "about 300"
 SPEAKERS = {"__main__.py", "ui"}  # may print; commands of other modules (if __name__ == "__main__") too
 WIDGETS = {"ipywidgets", "plotly", "anywidget"}
 TORCH = {"torch", "torchvision", "fvcore", "safetensors"}
-TORCH_IN_FUNCTIONS = {"search", "hardware", "datasets.py", "demos.py"}
+TORCH_IN_FUNCTIONS = {"search", "hardware", "datasets", "demos.py"}
 
 
 def part(path: Path) -> str:
@@ -138,7 +138,13 @@ def test_what_the_package_imports_is_declared(file, tree, root):
     def names(requirements):
         return {re.match(r"[\w-]+", line).group().lower().replace("-", "_") for line in requirements}
 
-    rename = {"scikit_learn": "sklearn", "zigzag_dse": "zigzag", "jupyterlab": "jupyterlab"}
+    rename = {
+        "scikit_learn": "sklearn",
+        "zigzag_dse": "zigzag",
+        "jupyterlab": "jupyterlab",
+        "pillow": "PIL",
+        "pyyaml": "yaml",
+    }
     base = names(project["dependencies"]) | {"eeviz", "IPython", "traitlets"}  # both come with ipykernel and ipywidgets
     extras = {rename.get(name, name) for lines in project["optional-dependencies"].values() for name in names(lines)}
     known = set(sys.stdlib_module_names)

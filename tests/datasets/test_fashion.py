@@ -8,8 +8,7 @@ import struct
 import numpy as np
 import pytest
 
-from eeviz import datasets
-from eeviz.datasets import load_dataset, read_idx, split_indices
+from eeviz.datasets import fashion, load_dataset, read_idx, split_indices
 
 
 def idx(array: np.ndarray, code: int = 8) -> bytes:
@@ -26,12 +25,12 @@ def tiny(tmp_path, monkeypatch):
     for part, count in (("train", 200), ("test", 50)):
         arrays[f"{part} images"] = rng.integers(0, 256, (count, 28, 28), dtype=np.uint8)
         arrays[f"{part} labels"] = np.tile(np.arange(10, dtype=np.uint8), count // 10)
-    for name, official in datasets._CATALOGUES["fashion-mnist"].files.items():
+    for name, official in fashion.CATALOGUES["fashion-mnist"].files.items():
         content = idx(arrays[name])
         (folder / f"{official.name}.gz").write_bytes(gzip.compress(content))
         files[name] = dataclasses.replace(official, content=hashlib.sha256(content).hexdigest())
-    catalogue = dataclasses.replace(datasets._CATALOGUES["fashion-mnist"], files=files, system=(), validation=20)
-    monkeypatch.setitem(datasets._CATALOGUES, "fashion-mnist", catalogue)
+    catalogue = dataclasses.replace(fashion.CATALOGUES["fashion-mnist"], files=files, system=(), validation=20)
+    monkeypatch.setitem(fashion.CATALOGUES, "fashion-mnist", catalogue)
     monkeypatch.setenv("EEVIZ_DATA", str(tmp_path / "data"))
     return folder, arrays
 
@@ -39,8 +38,8 @@ def tiny(tmp_path, monkeypatch):
 @pytest.fixture
 def nowhere(tmp_path, monkeypatch):
     """A machine without the data: an empty cache and no system folder."""
-    catalogue = dataclasses.replace(datasets._CATALOGUES["fashion-mnist"], system=())
-    monkeypatch.setitem(datasets._CATALOGUES, "fashion-mnist", catalogue)
+    catalogue = dataclasses.replace(fashion.CATALOGUES["fashion-mnist"], system=())
+    monkeypatch.setitem(fashion.CATALOGUES, "fashion-mnist", catalogue)
     monkeypatch.setenv("EEVIZ_DATA", str(tmp_path / "empty"))
     return tmp_path / "empty"
 
@@ -149,7 +148,7 @@ def test_offline_download_says_what_to_put_where(nowhere, monkeypatch):
 def test_a_download_with_another_hash_is_refused(nowhere, tmp_path, monkeypatch):
     served = tmp_path / "served"
     served.mkdir()
-    for file in datasets._CATALOGUES["fashion-mnist"].files.values():
+    for file in fashion.CATALOGUES["fashion-mnist"].files.values():
         (served / f"{file.name}.gz").write_bytes(b"not the data")
     import pooch
 
@@ -168,9 +167,11 @@ def test_a_download_with_another_hash_is_refused(nowhere, tmp_path, monkeypatch)
     assert not list(nowhere.rglob("*.gz"))
 
 
-@pytest.mark.parametrize("name", ["cifar10", "Fashion-MNIST", ""])
+@pytest.mark.parametrize("name", ["cifar-10", "Fashion-MNIST", ""])
 def test_unknown_names_list_the_known(name):
-    with pytest.raises(ValueError, match="choose one of fashion-mnist"):
+    with pytest.raises(
+        ValueError, match="choose one of fashion-mnist, cifar10, cifar100, svhn, speech-commands, mit-bih"
+    ):
         load_dataset(name)
 
 
