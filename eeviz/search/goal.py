@@ -82,7 +82,9 @@ def _bounds(value: Bounds, cost: str, name: str) -> tuple[tuple[str, float], ...
     bounds = []
     for key, bound in pairs:
         if isinstance(bound, bool) or not isinstance(bound, int | float | np.number) or not bound > 0:
-            raise ValueError(f"{name}: expected a positive number or a mapping of cost names to numbers, got {value!r}.")
+            raise ValueError(
+                f"{name}: expected a positive number or a mapping of cost names to numbers, got {value!r}."
+            )
         bounds.append((str(key), float(bound)))
     return tuple(sorted(bounds))
 

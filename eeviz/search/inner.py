@@ -15,12 +15,12 @@ from ..core.front import Front
 from ..core.policy import Policy, route
 from ..core.records import ExitRecords
 from ..core.thresholds import front
-from .goal import Goal
+from .goal import Goal, cheapest
 from .points import Points
 
 STEPS = 24  # budgets, evenly spaced in log cost, at which a candidate is scored
 FEW = 6  # early exits up to which every choice of them is solved; with more a shortlist is made first
-SHORTLIST_EXITS, SHORTLIST_GRID = 2, 16
+SHORTLIST_EXITS, SHORTLIST_GRID, SHORTLIST = 2, 12, 2  # exits combined first, thresholds each, designs kept a position
 
 
 def halves(label: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -34,8 +34,10 @@ def cross_fitted(records: ExitRecords, goal: Goal, max_exits: int = 3, grid: int
 
     error and cost are means over the two halves' scores on each other; thresholds are solved on all samples at that
     budget. Points that break a constraint, and those dominated by others of this candidate, are left out.
-    Raises ValueError as `front`, when no policy satisfies the worst case asked for.
+    None where no policy satisfies the worst case asked for.
     """
+    if goal.worst is not None and goal.worst < cheapest(records.cost(goal.cost), records.removable)[1]:
+        return Points.none()
     parts = [records.subset(index) for index in halves(records.label)]
     fronts = [solved(part, goal, max_exits, grid) for part in parts]
     whole = solved(records, goal, max_exits, grid)
@@ -69,8 +71,8 @@ def best_of(points: Points) -> Points:
 def solved(records: ExitRecords, goal: Goal, max_exits: int, grid: int) -> Front:
     """The front over exits, designs and thresholds (E-1 of all columns), of the designs worth a closer look.
 
-    Where designs are many, those of the best policies with at most two exits are kept at each position; only they are
-    combined to `max_exits` exits. Choosing a single policy in the end uses `front` on all designs.
+    Where designs are many, the SHORTLIST most used ones at each position, in the best policies with at most two exits,
+    are combined to `max_exits` exits.
     """
     early = records.exits_count - 1
     if not records.removable:
@@ -78,15 +80,21 @@ def solved(records: ExitRecords, goal: Goal, max_exits: int, grid: int) -> Front
     if early <= FEW:
         return front(records, goal.cost, grid, min(max_exits, early), max_worst=goal.worst)
     first = front(records, goal.cost, SHORTLIST_GRID, min(SHORTLIST_EXITS, max_exits), max_worst=goal.worst)
-    if max_exits <= SHORTLIST_EXITS:
+    times = (~np.isnan(first.thresholds)).sum(axis=0)  # (E-1,) policies that use each column
+    position = records.position[:-1]
+    used = [k for p in np.unique(position) for k in _most(times, np.flatnonzero(position == p))]
+    if max_exits <= SHORTLIST_EXITS or not used:
         return first
-    used = np.flatnonzero(~np.isnan(first.thresholds).all(axis=0))
-    if not len(used):
-        return first
+    used = np.sort(used)
     few = front(columns(records, used), goal.cost, grid, min(max_exits, len(used)), max_worst=goal.worst)
     thresholds = np.full((len(few), early), np.nan, dtype=np.float32)
     thresholds[:, used] = few.thresholds
     return Front(few.accuracy, few.mean_cost, few.worst_cost, thresholds, few.unit)
+
+
+def _most(times: np.ndarray, among: np.ndarray) -> list[int]:
+    order = among[np.argsort(-times[among], kind="stable")]
+    return [int(k) for k in order[:SHORTLIST] if times[k]]
 
 
 def columns(records: ExitRecords, early: np.ndarray) -> ExitRecords:

@@ -116,7 +116,9 @@ def exclusive_hypervolumes(sets: Sequence[Points], reference: tuple[float, float
     def total(chosen: Sequence[Points]) -> float:
         if not chosen:
             return 0.0
-        return hypervolume(np.concatenate([s.cost for s in chosen]), np.concatenate([s.error for s in chosen]), reference)
+        return hypervolume(
+            np.concatenate([s.cost for s in chosen]), np.concatenate([s.error for s in chosen]), reference
+        )
 
     whole = total(sets)
     return np.array([whole - total([*sets[:i], *sets[i + 1 :]]) for i in range(len(sets))])

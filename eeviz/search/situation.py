@@ -67,10 +67,12 @@ class Proposal:
 class Method(Protocol):
     """A way to search: which genes vary, what a candidate is worth, which candidates come next.
 
-    offered : needs every branch design at every exit, not only those of the genome.
+    measure : confidence it starts from: one of `calibration.MEASURES`, or "learned". offered : needs every branch design
+    at every exit, not only those of the genome.
     """
 
     name: str
+    measure: str
     offered: bool
 
     def domain(self, space: SearchSpace) -> Domain: ...
@@ -78,11 +80,8 @@ class Method(Protocol):
     def batches(self, evaluations: int) -> tuple[int, int]:
         """Size of the first generation and of the others."""
 
-    def convert(self, records: ExitRecords, fitted_on: ExitRecords | None = None) -> ExitRecords:
-        """Records with logits -> records with this method's confidence, without logits.
-
-        fitted_on : the records whose logits a learned confidence is fitted on, when they are not these.
-        """
+    def convert(self, records: ExitRecords) -> ExitRecords:
+        """Records with confidences of `measure` -> what this method leaves by."""
 
     def points(self, records: ExitRecords, space: SearchSpace, genome: Genome, goal: Goal) -> Points: ...
 

@@ -35,7 +35,9 @@ def _gaussian(seed: int):
 
 def _published_gaussian(seed: int):
     return GaussianProcessRegressor(
-        ConstantKernel(1.0) * RBF(1.0, (0.05, 100)) + WhiteKernel(1e-3, (1e-6, 1.0)), normalize_y=True, random_state=seed
+        ConstantKernel(1.0) * RBF(1.0, (0.05, 100)) + WhiteKernel(1e-3, (1e-6, 1.0)),
+        normalize_y=True,
+        random_state=seed,
     )
 
 
@@ -45,7 +47,9 @@ PUBLISHED = MappingProxyType(  # adaptive switching chooses one of these (MSuNAS
         "RBF": lambda seed: KernelRidge(kernel="rbf", alpha=1e-2, gamma=0.05),
         "GP": _published_gaussian,
         "CART": lambda seed: DecisionTreeRegressor(min_samples_leaf=2, random_state=seed),
-        "MLP": lambda seed: MLPRegressor(hidden_layer_sizes=(64, 64), solver="lbfgs", alpha=1e-2, max_iter=200, random_state=seed),
+        "MLP": lambda seed: MLPRegressor(
+            hidden_layer_sizes=(64, 64), solver="lbfgs", alpha=1e-2, max_iter=200, random_state=seed
+        ),
     }
 )
 

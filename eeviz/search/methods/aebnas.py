@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
@@ -34,12 +34,10 @@ class AEBNAS(Published):
     targets: tuple[float, ...] | None = None
 
     name = "aebnas"
+    measure = "margin"
 
     def domain(self, space: SearchSpace) -> Domain:
         return domain(space, lambda gene: list(range(len(gene.options))) if gene.group == "exits" else [0])
-
-    def convert(self, records: ExitRecords, fitted_on: ExitRecords | None = None) -> ExitRecords:
-        return replace(records.with_confidence("margin"), logits=None)
 
     def points(self, records: ExitRecords, space: SearchSpace, genome: Genome, goal: Goal) -> Points:
         early = records.exits_count - 1

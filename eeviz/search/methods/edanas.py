@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -23,14 +23,12 @@ class EDANAS(Published):
     """Softmax margins against threshold genes; objectives error and average cost, on the same images."""
 
     name = "edanas"
+    measure = "margin"
 
     def domain(self, space: SearchSpace) -> Domain:
         return domain(
             space, lambda gene: [fixed_head(gene)] if gene.group == "exits" else list(range(len(gene.options)))
         )
-
-    def convert(self, records: ExitRecords, fitted_on: ExitRecords | None = None) -> ExitRecords:
-        return replace(records.with_confidence("margin"), logits=None)
 
     def points(self, records: ExitRecords, space: SearchSpace, genome: Genome, goal: Goal) -> Points:
         thresholds = thresholds_of(space, genome, records.position[:-1].tolist())

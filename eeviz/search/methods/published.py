@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...core.records import ExitRecords
 from ..evolution import minimize
 from ..points import Points
 from ..situation import Candidate, Proposal, Situation, unseen
@@ -29,6 +30,9 @@ class Published:
         """100 random candidates, then 30 generations of 8, scaled to the evaluations there are."""
         share = min(1.0, evaluations / (FIRST + GENERATIONS * EACH))
         return max(min(LEAST, evaluations), round(FIRST * share)), max(2, round(EACH * share**0.5))
+
+    def convert(self, records: ExitRecords) -> ExitRecords:
+        return records
 
     def objectives(self, situation: Situation, error: np.ndarray, cost: np.ndarray) -> np.ndarray:
         """(N, 2) what the method minimises, of errors (N,) and mean costs (N,)."""

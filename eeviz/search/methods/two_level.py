@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -34,6 +34,7 @@ class TwoLevel:
     surrogate: bool = True
 
     name = "two-level"
+    measure = "max_probability"
     offered = True
 
     def domain(self, space: SearchSpace) -> Domain:
@@ -42,8 +43,8 @@ class TwoLevel:
     def batches(self, evaluations: int) -> tuple[int, int]:
         return min(evaluations, 16), 8
 
-    def convert(self, records: ExitRecords, fitted_on: ExitRecords | None = None) -> ExitRecords:
-        return replace(records, logits=None)
+    def convert(self, records: ExitRecords) -> ExitRecords:
+        return records
 
     def points(self, records: ExitRecords, space: SearchSpace, genome: Genome, goal: Goal) -> Points:
         return cross_fitted(records, goal, self.max_exits, self.grid)

@@ -1,0 +1,178 @@
+"""Evaluations on any executor: results placed by index, a worker that dies costs a retry, never a wrong score."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
+from dataclasses import dataclass
+
+from ..core.records import ExitRecords
+from .domain import Genome
+from .evaluate import Evaluator, Stopped
+from .goal import Goal
+from .points import Points
+from .situation import Method
+
+log = logging.getLogger(__name__)
+
+ATTEMPTS = 2
+POLL_SECONDS = 0.1
+
+
+@dataclass(frozen=True)
+class Task:
+    """One evaluation to do; index is its candidate's id."""
+
+    index: int
+    genome: Genome
+    evaluator: Evaluator
+    method: Method
+    goal: Goal
+
+
+@dataclass(frozen=True, eq=False)
+class Done:
+    """What a task gave; failed says why there are no records."""
+
+    index: int
+    genome: Genome
+    records: ExitRecords | None
+    points: Points
+    seconds: float
+    failed: str = ""
+
+
+def work(task: Task, stopped: Callable[[], bool] | None = None) -> Done:
+    """Do one task. What is wrong with the candidate itself (a NaN, say) is an answer, not an error."""
+    started = time.perf_counter()
+    evaluator, method = task.evaluator, task.method
+    try:
+        records = evaluator.records(task.genome, method.offered, method.measure, stopped=stopped)
+        records = method.convert(records)
+        points = method.points(records, evaluator.space, task.genome, task.goal)
+    except (ValueError, ArithmeticError) as error:
+        return Done(
+            task.index, task.genome, None, Points.none(), time.perf_counter() - started, str(error) or repr(error)
+        )
+    return Done(task.index, task.genome, records, points, time.perf_counter() - started)
+
+
+def _ignore_interrupt() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the driver's to handle
+
+
+def process_pool(workers: int) -> ProcessPoolExecutor:
+    """Fresh processes: forking one that has run torch can hang."""
+    return ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _ignore_interrupt)
+
+
+class Dispatcher:
+    """Runs batches of tasks here (no executor, one worker), in `workers` processes, or on an executor.
+
+    executor : any concurrent.futures.Executor, or a function that makes one; the one it made is closed with this.
+    An executor that breaks is replaced by one the function makes, or by processes of our own.
+    """
+
+    def __init__(self, executor: Executor | Callable[[], Executor] | None = None, workers: int = 1):
+        if not isinstance(workers, int) or workers < 1:
+            raise ValueError(f"workers: expected a whole number of at least 1, got {workers!r}.")
+        if executor is not None and not isinstance(executor, Executor) and not callable(executor):
+            raise ValueError(
+                f"executor: expected a concurrent.futures.Executor or None, got {type(executor).__name__}."
+            )
+        self._given = executor if isinstance(executor, Executor) else None
+        self._make = (lambda: process_pool(workers)) if executor is None or self._given else executor
+        self.serial = executor is None and workers == 1
+        self._own: Executor | None = None
+
+    def run(self, tasks: Sequence[Task], stopped: Callable[[], bool]) -> Iterator[Done]:
+        """Results as they come; ends early, without those still under way, once stopped() holds."""
+        if self.serial:
+            yield from self._here(tasks, stopped)
+            return
+        tried: Counter[int] = Counter()
+        todo, alone = list(tasks), False
+        waiting: dict[Future, Task] = {}
+        try:
+            while (todo or waiting) and not stopped():
+                while todo and not (alone and waiting):
+                    try:
+                        future = self._executor.submit(work, todo[0])
+                    except BrokenExecutor:  # a worker died while idle, or one of those waiting is about to tell
+                        if waiting:
+                            break
+                        self._replace()
+                        continue
+                    waiting[future] = todo.pop(0)
+                    tried[waiting[future].index] += 1
+                finished, _ = wait(waiting, POLL_SECONDS, FIRST_COMPLETED)
+                for future in finished:
+                    task = waiting.pop(future)
+                    error = future.exception()
+                    if error is None:
+                        yield _checked(task, future.result())
+                    elif tried[task.index] < ATTEMPTS:
+                        todo.append(task)
+                    else:
+                        yield _lost(task, error)
+                    if isinstance(error, BrokenExecutor):
+                        # nobody knows which task broke it: those left are tried again one by one, so that only the
+                        # one that breaks it alone is blamed
+                        alone = True
+                        todo += waiting.values()
+                        waiting.clear()
+                        self._replace()
+                        break
+        finally:
+            for future in waiting:
+                future.cancel()
+
+    def close(self) -> None:
+        """Close the executor, if it is ours; what it is at is dropped."""
+        if self._own is not None:
+            self._own.shutdown(wait=False, cancel_futures=True)
+            self._own = None
+
+    @property
+    def _executor(self) -> Executor:
+        if self._given is not None:
+            return self._given
+        if self._own is None:
+            self._own = self._make()
+        return self._own
+
+    def _replace(self) -> None:
+        self._given = None
+        self.close()
+
+    def _here(self, tasks: Sequence[Task], stopped: Callable[[], bool]) -> Iterator[Done]:
+        for task in tasks:
+            for attempt in range(1, ATTEMPTS + 1):
+                if stopped():
+                    return
+                try:
+                    done = work(task, stopped)
+                except Stopped:
+                    return
+                except Exception as error:
+                    log.exception("evaluation %d failed", task.index)
+                    done = _lost(task, error) if attempt == ATTEMPTS else None
+                if done is not None:
+                    yield _checked(task, done)
+                    break
+
+
+def _lost(task: Task, error: BaseException) -> Done:
+    reason = f"{type(error).__name__}: {error}".strip(": ")
+    return Done(task.index, task.genome, None, Points.none(), 0.0, f"tried {ATTEMPTS} times: {reason}")
+
+
+def _checked(task: Task, done: Done) -> Done:
+    if (done.index, done.genome) != (task.index, task.genome):
+        raise RuntimeError(f"the executor answered task {task.index} with the result of task {done.index}.")
+    return done

@@ -1,0 +1,46 @@
+"""Evaluators: genome -> ExitRecords on one split."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from ..core.cost import Cost, ProductCost
+from ..core.records import ExitRecords
+from ..core.space import SearchSpace
+from .domain import Genome
+
+
+class Stopped(Exception):
+    """An evaluation was left because the run is to stop."""
+
+
+class Evaluator(Protocol):
+    """Gives the table of any architecture of its space. Picklable; equal genomes give equal tables, to the bit.
+
+    dataset : name of the data set. key : plain values that name everything the tables depend on, for the store.
+    """
+
+    space: SearchSpace
+    dataset: str
+    key: Mapping[str, str | int]
+
+    def costs(self, genome: Genome, offered: bool) -> Mapping[str, Cost | ProductCost]:
+        """The costs its records would carry, without computing them. offered : with every design at every exit."""
+
+    def records(
+        self,
+        genome: Genome,
+        offered: bool,
+        measure: str = "max_probability",
+        split: str = "validation",
+        stopped: Callable[[], bool] | None = None,
+    ) -> ExitRecords:
+        """Records without logits. measure : of `core.calibration`, or "learned" where the heads have one of their own.
+
+        stopped : asked now and then; raises Stopped when it answers True. Raises ValueError for answers that are not
+        finite.
+        """
+
+    def network(self, genome: Genome):
+        """The network of a genome with its own exits, inherited weights, ready to infer."""
