@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import NormalDist
 
 import numpy as np
@@ -69,6 +69,15 @@ def paired_interval(records: ExitRecords, right_a, right_b, level: float = 0.95,
     return Interval(float(difference.mean()), float(centre - half), float(centre + half), "paired, Bonett-Price", level)
 
 
+def mean_interval(records: ExitRecords, values, level: float = 0.95, seed: int = 0) -> Interval:
+    """Interval of the (weighted) mean of values (N,) any numbers: bootstrap over groups, or over samples without them."""
+    values = np.asarray(values, dtype=np.float64)
+    if values.shape != (len(records),):
+        raise ValueError(f"mean_interval: expected one value for each of {len(records)} samples, got {values.shape}.")
+    made = _grouped(values, records, level, seed)
+    return made if records.group is not None else replace(made, method=f"bootstrap over {len(records)} samples")
+
+
 def _weighted(values: np.ndarray, records: ExitRecords, level: float) -> Interval:
     weight = records.weight
     mean = float((weight * values).sum() / weight.sum())
@@ -78,7 +87,8 @@ def _weighted(values: np.ndarray, records: ExitRecords, level: float) -> Interva
 
 def _grouped(values: np.ndarray, records: ExitRecords, level: float, seed: int) -> Interval:
     weight = np.ones(len(records)) if records.weight is None else records.weight
-    _, index = np.unique(records.group, return_inverse=True)
+    names = np.arange(len(records)) if records.group is None else records.group
+    _, index = np.unique(names, return_inverse=True)
     total, offered = np.bincount(index, weight * values), np.bincount(index, weight)  # (groups,)
     draws = np.random.default_rng(seed).multinomial(len(total), np.full(len(total), 1 / len(total)), RESAMPLES)
     below = draws @ offered

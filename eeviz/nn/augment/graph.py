@@ -15,7 +15,8 @@ import torch
 from torch import Tensor, fx, nn
 
 from ..macs import count_macs
-from .trace import BATCHES, Traced, Value, trace
+from .split import check_identical, free_nodes, overwritten, split
+from .trace import Traced, Value, trace
 
 EARLIEST, LATEST = 0.02, 0.97  # share of the MACs: before, features are the input's; after, nothing is left to save
 
@@ -39,7 +40,7 @@ class Location:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Graph:
-    """A model's graph: its candidate locations by depth, its MACs and classes; `segments` cuts it. By `analyse`."""
+    """A model's graph: its candidate locations by depth, MACs of a sample, classes; `segments` cuts it. See `analyse`."""
 
     model: nn.Module
     example: Tensor
@@ -61,11 +62,11 @@ class Graph:
         if list(chosen) != sorted(set(chosen)) or any(not 0 <= c < len(self.locations) for c in chosen):
             raise ValueError(f"locations must rise within 0..{len(self.locations) - 1}, got {list(chosen)}.")
         cuts = [self.nodes[c] for c in chosen] + [self.nodes[-1]]
-        parts = _split(self.traced, cuts)
-        overwritten = _overwritten(parts, self.example)
-        if overwritten:
-            parts = _split(self.traced, cuts, {cuts[k] for k in overwritten})
-        _check_identical(self.model, parts, self.example)
+        parts = split(self.traced, cuts)
+        changed = overwritten(parts, self.example)
+        if changed:
+            parts = split(self.traced, cuts, {cuts[k] for k in changed})
+        check_identical(self.model, parts, self.example)
         return parts
 
 
@@ -81,7 +82,9 @@ def analyse(model: nn.Module, example: Tensor, classes: int | None = None) -> Gr
         with torch.no_grad():
             found = model(example[:1]) if not model.training else None
         if isinstance(found, Tensor) and found.ndim == 2 and found.shape[1] != classes:
-            raise ValueError(f"the model gives {found.shape[1]} logits, the data has {classes} classes: they must agree.")
+            raise ValueError(
+                f"the model gives {found.shape[1]} logits, the data has {classes} classes: they must agree."
+            )
     traced = trace(model, example)
     order = list(traced.module.graph.nodes)
     cumulative, total = {}, 0.0
@@ -110,8 +113,7 @@ def analyse(model: nn.Module, example: Tensor, classes: int | None = None) -> Gr
         shape = traced.values[node].shapes[0][1:]
         share = cumulative[node] / total
         locations.append(Location(index, name, shape, _layout(node, traced), cumulative[node], share))
-    output = traced.values[next(n for n in reversed(order) if n.op == "output")].shapes[0]
-    return Graph(model, example, traced, tuple(locations), total, output[1], (*kept, last[-1]))
+    return Graph(model, example, traced, tuple(locations), total, traced.classes, (*kept, last[-1]))
 
 
 def segment_macs(segments: Sequence[nn.Module], example: Tensor) -> list[int]:
@@ -128,7 +130,7 @@ def _cuts(traced: Traced) -> list[fx.Node]:
     """Nodes whose value is the only one that is computed from the input up to them and needed after them."""
     nodes = list(traced.module.graph.nodes)
     place = {n: i for i, n in enumerate(nodes)}
-    free, open_, found = _free(traced), set(), []
+    free, open_, found = free_nodes(traced), set(), []
     last = {n: max((place[u] for u in _data_users(n, free)), default=-1) for n in nodes}
     for i, node in enumerate(nodes):
         if node.op == "output":
@@ -143,106 +145,6 @@ def _cuts(traced: Traced) -> list[fx.Node]:
 
 def _data_users(node: fx.Node, free: set[fx.Node]) -> list[fx.Node]:
     return [user for user in node.users if user not in free]
-
-
-def _free(traced: Traced) -> set[fx.Node]:
-    """Nodes that every segment can compute by itself: weights, and numbers or tensors that follow from shapes alone."""
-    free: set[fx.Node] = set()
-    for node in traced.module.graph.nodes:
-        value = traced.values.get(node)
-        if node.op in ("placeholder", "output") or value is None:
-            continue
-        from_free = all(argument in free for argument in node.all_input_nodes)
-        number = value.numbers is not None and _readable(*value.numbers)
-        if node.op == "get_attr" or from_free or number:
-            free.add(node)
-    return free
-
-
-def _readable(one, two) -> bool:
-    """Numbers that a segment knows: the same in both runs, the batch size, or tuples of such."""
-    if isinstance(one, (tuple, list)):
-        return len(one) == len(two) and all(_readable(a, b) for a, b in zip(one, two, strict=True))
-    return one == two or (one, two) == BATCHES
-
-
-def _split(traced: Traced, cuts: Sequence[fx.Node], protected: set[fx.Node] = frozenset()) -> list[nn.Module]:
-    """Graph modules between the cuts; one starts with a copy of its input where the cut before it is `protected`."""
-    free, parts, cut_nodes = _free(traced), [], set(cuts)
-    nodes = list(traced.module.graph.nodes)
-    builder = _Builder(traced, free, next(n for n in nodes if n.op == "placeholder"), False)
-    for node in nodes:
-        if node.op == "output":
-            parts.append(builder.finish(builder.get(node.all_input_nodes[0])))
-            return parts
-        if node.op == "placeholder" or node in free:
-            continue
-        builder.copy(node)
-        if node in cut_nodes:
-            parts.append(builder.finish(builder.get(node)))
-            builder = _Builder(traced, free, node, node in protected)
-    return parts
-
-
-class _Builder:
-    def __init__(self, traced: Traced, free: set[fx.Node], source: fx.Node, protect: bool):
-        self.traced, self.free, self.graph = traced, free, fx.Graph()
-        self.input = self.graph.placeholder("x")
-        self.made = {source: self.graph.call_method("clone", (self.input,)) if protect else self.input}
-
-    def get(self, node: fx.Node):
-        if node not in self.made:
-            if node not in self.free:
-                raise ValueError(f"{node.name} is needed behind a location it lies before: it is no location.")
-            numbers = self.traced.values[node].numbers
-            if numbers is not None and _readable(*numbers):
-                return self._number(*numbers)
-            self.copy(node)
-        return self.made[node]
-
-    def copy(self, node: fx.Node) -> None:
-        self.made[node] = self.graph.node_copy(node, self.get)
-
-    def _number(self, one, two):
-        if isinstance(one, (tuple, list)):
-            return type(one)(self._number(a, b) for a, b in zip(one, two, strict=True)) if type(one) is list else tuple(
-                self._number(a, b) for a, b in zip(one, two, strict=True)
-            )
-        return one if one == two else self.graph.call_method("size", (self.input, 0))
-
-    def finish(self, value) -> fx.GraphModule:
-        self.graph.output(value)
-        self.graph.lint()
-        return fx.GraphModule(self.traced.module, self.graph).eval()
-
-
-def _overwritten(parts: Sequence[nn.Module], example: Tensor) -> list[int]:
-    """Cuts whose tensor the segment behind them changes in place: a branch reading it later would read something else."""
-    x, found = example[:1], []
-    with torch.no_grad():
-        for k, part in enumerate(parts):
-            before = x.clone()
-            y = part(x)
-            if k and not torch.equal(before, x):
-                found.append(k - 1)
-            x = y
-    return found
-
-
-def _check_identical(model: nn.Module, parts: Sequence[nn.Module], example: Tensor) -> None:
-    for batch in {1, min(len(example), 5)}:
-        with torch.no_grad():
-            x = expected = example[:batch]
-            expected = model(expected.clone())
-            x = x.clone()
-            for part in parts:
-                x = part(x)
-        if x.shape != expected.shape or not torch.equal(x, expected):
-            worst = float((x - expected).abs().max()) if x.shape == expected.shape else float("nan")
-            raise ValueError(
-                f"the model's segments do not give its own logits (they differ by up to {worst:.2g} at a batch of "
-                f"{batch}): its forward is random, keeps state between calls or branches on what was not traced."
-            )
 
 
 def _best(group: list[fx.Node], values: dict[fx.Node, Value]) -> fx.Node:
@@ -275,12 +177,14 @@ def _check_unshared(traced: Traced, cuts: Sequence[fx.Node]) -> None:
 
 
 _FIRST = (nn.modules.conv._ConvNd, nn.modules.batchnorm._BatchNorm, nn.GroupNorm)
+_MOVING = ("transpose", "permute", "movedim", "flatten", "reshape", "view")
 _LAST = (nn.Linear, nn.LayerNorm, nn.MultiheadAttention, nn.TransformerEncoderLayer, nn.RNNBase)
 
 
 def _layout(node: fx.Node, traced: Traced) -> str:
     """Which axis holds the channels, told by the first layer behind (else before) that has an opinion."""
-    if len(traced.values[node].shapes[0]) == 2:
+    shapes = {n: value.shapes[0] for n, value in traced.values.items() if value.shapes}
+    if len(shapes[node]) == 2:
         return "flat"
     modules = dict(traced.module.named_modules())
     for step in ("users", "all_input_nodes"):
@@ -296,7 +200,8 @@ def _layout(node: fx.Node, traced: Traced) -> str:
                 return "channels"
             if isinstance(module, _LAST) or any(w in name for w in ("linear", "layer_norm", "attention", "matmul")):
                 return "tokens"
-            queue += getattr(other, step)
+            if len(shapes.get(other, ())) == len(shapes[node]) and not any(w in name for w in _MOVING):
+                queue += getattr(other, step)
     return "channels"
 
 

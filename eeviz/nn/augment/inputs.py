@@ -82,7 +82,9 @@ def samples_of(data: Any, mean=None, std=None, prepare: Prepare | None = None) -
         )
     labels = np.asarray(labels)
     if labels.ndim != 1 or len(labels) != len(values) or len(labels) == 0:
-        raise ValueError(f"values {values.shape} and labels {labels.shape}: expected one label per sample, at least one.")
+        raise ValueError(
+            f"values {values.shape} and labels {labels.shape}: expected one label per sample, at least one."
+        )
     if not np.issubdtype(labels.dtype, np.integer) or labels.min() < 0:
         raise ValueError("labels: expected classes counted from 0, as integers.")
     if values.dtype == object or (np.issubdtype(values.dtype, np.floating) and not np.isfinite(values).all()):
@@ -90,35 +92,47 @@ def samples_of(data: Any, mean=None, std=None, prepare: Prepare | None = None) -
     return Samples(values, labels.astype(np.int64), prepare or _standard(values, last, mean, std), **fields)
 
 
-def _standard(values: np.ndarray, channels_last: bool, mean, std) -> Prepare:
-    picture = values.dtype == np.uint8
-    added = channels_last and picture and values.ndim == 3  # one channel that is not written
+@dataclass(frozen=True, eq=False)
+class Standard:
+    """Arrays (n, ...) to the model's input: channels first, pictures in [0, 1], then (x - mean) / std per channel."""
 
-    def column(number) -> Tensor | None:
+    picture: bool
+    dimensions: int  # of an array with its samples
+    channels_last: bool
+    mean: Tensor | None = None
+    std: Tensor | None = None
+
+    def __call__(self, batch: np.ndarray) -> Tensor:
+        x = torch.as_tensor(np.ascontiguousarray(batch)).to(torch.float32)
+        if self.channels_last:
+            x = x[:, None] if self.picture and self.dimensions == 3 else x.movedim(-1, 1)
+        if self.picture:
+            x = x / 255.0
+        x = x if self.mean is None else x - self.mean
+        return x if self.std is None else x / self.std
+
+
+def _standard(values: np.ndarray, channels_last: bool, mean, std) -> Standard:
+    picture = values.dtype == np.uint8
+    after = values.ndim + (channels_last and picture and values.ndim == 3)  # dimensions of the model's input
+
+    def column(number, name: str) -> Tensor | None:
         if number is None:
             return None
-        shape = [-1] + [1] * (values.ndim - 1 if added else values.ndim - 2)
-        return torch.as_tensor(number, dtype=torch.float32).reshape(shape)
+        made = torch.as_tensor(number, dtype=torch.float32)
+        if made.ndim > 1 or not bool(torch.isfinite(made).all()):
+            raise ValueError(f"{name}: expected a number, or one per channel; got {number!r}.")
+        return made.reshape([-1] + [1] * (after - 2))
 
-    mean, std = column(mean), column(std)
+    mean, std = column(mean, "mean"), column(std, "std")
     if std is not None and not bool((std > 0).all()):
         raise ValueError("std: expected positive numbers, one or one per channel.")
-
-    def prepare(batch: np.ndarray) -> Tensor:
-        x = torch.as_tensor(np.ascontiguousarray(batch)).to(torch.float32)
-        if added:
-            x = x[:, None]
-        elif channels_last:
-            x = x.movedim(-1, 1)
-        if picture:
-            x = x / 255.0
-        x = x if mean is None else x - mean
-        return x if std is None else x / std
-
-    return prepare
+    return Standard(picture, values.ndim, channels_last, mean, std)
 
 
-def variation(samples: Samples, kind: str | Vary | None = "auto") -> Callable[[np.ndarray, torch.Generator], np.ndarray]:
+def variation(
+    samples: Samples, kind: str | Vary | None = "auto"
+) -> Callable[[np.ndarray, torch.Generator], np.ndarray]:
     """How training samples are varied: "mirror and move" (up to an eighth of the height), "move" or None.
 
     "auto" mirrors and moves colour pictures, moves grey ones and leaves everything else as it is. A callable takes
@@ -133,7 +147,9 @@ def variation(samples: Samples, kind: str | Vary | None = "auto") -> Callable[[n
     if callable(kind):
         return lambda batch, generator: np.asarray(kind(torch.as_tensor(batch), generator))
     if kind not in ("mirror and move", "move") or not picture:
-        raise ValueError(f"variation {kind!r}: expected 'auto', None, a callable, or for pictures 'mirror and move', 'move'.")
+        raise ValueError(
+            f"variation {kind!r}: expected 'auto', None, a callable, or for pictures 'mirror and move', 'move'."
+        )
     shift = max(1, values.shape[1] // 8)
     mirrored = kind == "mirror and move"
     return lambda batch, generator: mirrored_and_moved(torch.as_tensor(batch), shift, generator, mirrored).numpy()

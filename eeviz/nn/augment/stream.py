@@ -12,6 +12,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -94,18 +95,10 @@ def train_branches(
     if path and path.is_file():
         step, before = _resume(path, branches, sized, optimizer, average, recipe)
     started = saved = time.perf_counter()
-    per_epoch, order, epoch = len(samples) // recipe.batch, None, -1
-    progress = step / steps
+    source, progress = batches(samples, vary, recipe.batch, recipe.seed, step), step / steps
     while progress < 1:
-        if step // per_epoch != epoch:
-            epoch = step // per_epoch
-            order = torch.randperm(len(samples), generator=_generator(recipe.seed, epoch, 0)).numpy()
-        index = order[(step % per_epoch) * recipe.batch :][: recipe.batch]
         _set_rate(optimizer, recipe, progress)
-        varied = vary(samples.values[index], _generator(recipe.seed, step, 1))
-        x = samples.prepare(varied)
-        x = x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x
-        labels = torch.from_numpy(samples.labels[index])
+        x, labels = next(source)
         losses, right = _one_step(segments, branches, sized, x, labels, optimizer, recipe)
         now = np.array([losses, right])
         average[:] = np.where(np.isnan(average), now, 0.95 * average + 0.05 * now)
@@ -120,6 +113,19 @@ def train_branches(
         yield Step(min(progress, 1.0), step, steps, tuple(average[0]), tuple(average[1]), seconds)
     for branch in branches:
         branch.eval()
+
+
+def batches(samples: Samples, vary, batch: int, seed: int, first: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
+    """Endless varied batches (x, labels) from step `first` on; each depends on the seed and its step alone."""
+    per_epoch, order, epoch = len(samples) // batch, None, -1
+    for step in count(first):
+        if step // per_epoch != epoch:
+            epoch = step // per_epoch
+            order = torch.randperm(len(samples), generator=_generator(seed, epoch, 0)).numpy()
+        index = order[(step % per_epoch) * batch :][:batch]
+        x = samples.prepare(vary(samples.values[index], _generator(seed, step, 1)))
+        x = x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x
+        yield x, torch.from_numpy(samples.labels[index])
 
 
 def _one_step(segments, branches, sized, x: Tensor, labels: Tensor, optimizer, recipe: BranchRecipe):
@@ -192,7 +198,9 @@ def _resume(path: Path, branches, sized, optimizer, average, recipe) -> tuple[in
         state = torch.load(path, weights_only=True)
         identity = state["identity"]
     except Exception as error:
-        raise ValueError(f"{path} is no readable checkpoint ({type(error).__name__}); remove it to begin anew.") from error
+        raise ValueError(
+            f"{path} is no readable checkpoint ({type(error).__name__}); remove it to begin anew."
+        ) from error
     if identity != _identity(sized, recipe):
         raise ValueError(f"{path} belongs to another run (other branches or another recipe); remove it or use those.")
     for branch, weights in zip(branches, state["branches"], strict=True):

@@ -10,11 +10,12 @@ import contextlib
 import inspect
 import logging
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 BATCHES = (2, 3)  # of the two runs
@@ -46,6 +47,7 @@ class Traced:
     module: fx.GraphModule
     values: dict[fx.Node, Value]
     by: str
+    classes: int = 0
 
 
 def trace(model: nn.Module, example: Tensor) -> Traced:
@@ -65,12 +67,13 @@ def trace(model: nn.Module, example: Tensor) -> Traced:
     if not isinstance(output, Tensor) or output.ndim != 2 or len(output) != len(example):
         raise ValueError(f"the model must give one tensor of logits (samples, classes); it gives {_described(output)}.")
     try:
-        return _summarised(_by_fx(model), example, "torch.fx")
+        made = _summarised(_by_fx(model), example, "torch.fx")
     except _Untraceable as first:
         try:
-            return _summarised(_by_export(model, example), example, "torch.export")
+            made = _summarised(_by_export(model, example), example, "torch.export")
         except _Untraceable as second:
             raise ValueError(_why(first, second)) from second
+    return replace(made, classes=output.shape[1])
 
 
 def check_mode(model: nn.Module) -> None:
@@ -104,7 +107,9 @@ class _Tracer(fx.Tracer):
 
     def call_module(self, m, forward, args, kwargs):
         if isinstance(m, nn.TransformerEncoder) and len(args) == 1 and not kwargs:
-            x = args[0]  # without masks its forward is exactly this; its own code looks at the data and cannot be traced
+            x = args[
+                0
+            ]  # without masks its forward is exactly this; its own code looks at the data and cannot be traced
             for layer in m.layers:
                 x = layer(x)
             return x if m.norm is None else m.norm(x)
@@ -162,7 +167,9 @@ def _first_line(error: Exception) -> str:
 
 def _check_inputs(model: nn.Module) -> None:
     parameters = inspect.signature(model.forward).parameters.values()
-    needed = [p.name for p in parameters if p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    needed = [
+        p.name for p in parameters if p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+    ]
     needed += [p.name for p in parameters if p.default is p.empty and p.kind is p.KEYWORD_ONLY]
     if len(needed) > 1:
         raise ValueError(
@@ -208,11 +215,11 @@ def _summarised(module: fx.GraphModule, example: Tensor, by: str) -> Traced:
         raise ValueError(f"the model takes several inputs ({', '.join(placeholders)}): fold them into one tensor.")
     runs = []
     fast = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)  # its one fused operator hides the products from the counter
+    torch.backends.mha.set_fastpath_enabled(False)  # fused operators hide their products from the counter
     try:
         for batch in BATCHES:
             recorder = _Recorder(module)
-            with torch.no_grad(), recorder.counter:
+            with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), recorder.counter:
                 recorder.run(example[:batch])
             runs.append(recorder.seen)
     except Exception as error:

@@ -1,0 +1,210 @@
+"""Light joint fine-tuning: backbone and branches together, from where training on the frozen backbone ended.
+
+The model itself stays as it is; a copy learns. One design a location takes part, so that the backbone serves branches
+that can be chosen together.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import os
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from ..training import Recipe, joint_loss
+from .branches import Sized
+from .inputs import Samples, Vary, samples_of, variation
+from .result import Augmentation, logits_of, records_of
+from .stream import Step, batches
+
+
+@dataclass(frozen=True)
+class JointRecipe:
+    """Stochastic gradient descent with Nesterov momentum, cosine to zero; losses as in `nn.training.Recipe`.
+
+    epochs : passes over the training samples. backbone_rate : of the learning rate, for the model's own weights.
+    """
+
+    epochs: float = 6.0
+    batch: int = 128
+    learning_rate: float = 0.02
+    backbone_rate: float = 1.0
+    warm_up: float = 0.05
+    momentum: float = 0.9
+    weight_decay: float = 5e-4
+    early_weight: float = 0.5
+    distillation: float = 0.5
+    softening: float = 2.0
+    label_smoothing: float = 0.0
+    seed: int = 0
+    time_budget: float | None = None
+
+    def __post_init__(self):
+        if not self.epochs > 0 or self.learning_rate <= 0 or self.backbone_rate < 0:
+            raise ValueError(
+                "joint fine-tuning needs epochs and a learning rate above 0, and backbone_rate at least 0."
+            )
+
+
+class JointRun:
+    """Fine-tuning in steps: iterate over it (Step events; stop at any), then read `result`.
+
+    augmentation : trained on the frozen backbone. training : samples as given to `augment`. calibration : those the
+    thresholds are chosen on, again, for everything has moved. columns : branches that take part, at most one a location;
+    None: the most expensive design of every location. checkpoint : file to write and resume from.
+    """
+
+    def __init__(
+        self,
+        augmentation: Augmentation,
+        training: Any,
+        calibration: Any,
+        recipe: JointRecipe | None = None,
+        columns: Sequence[int] | None = None,
+        vary: str | Vary | None = "auto",
+        checkpoint: Path | str | None = None,
+    ):
+        self.before, self.recipe = augmentation, recipe or JointRecipe()
+        self.training, self.calibration = (self._samples(part) for part in (training, calibration))
+        columns = _dearest(augmentation.sized) if columns is None else list(columns)
+        if len({augmentation.sized[c].location for c in columns}) != len(columns) or columns != sorted(columns):
+            raise ValueError(f"columns: expected at most one branch a location, in order; got {columns}.")
+        used = [augmentation.sized[c].location for c in columns]
+        self.locations = tuple(augmentation.locations[u] for u in used)
+        self.sized = tuple(replace(augmentation.sized[c], location=k) for k, c in enumerate(columns))
+        parts = copy.deepcopy(
+            nn.ModuleList([*augmentation._segments(used), *(augmentation.branches[c] for c in columns)])
+        )
+        self.segments, self.branches = parts[: len(used) + 2], parts[len(used) + 2 :]
+        self.columns, self.checkpoint = columns, Path(checkpoint) if checkpoint else None
+        self.vary = variation(self.training, vary)
+        self.result: Augmentation | None = None
+
+    def __iter__(self) -> Iterator[Step]:
+        yield from self._train()
+        self.result = self.finished()
+
+    def finished(self) -> Augmentation:
+        """The augmentation with the weights as they are now."""
+        parts = nn.ModuleList([self.segments, self.branches]).eval()
+        logits = logits_of(parts[0], parts[1], self.sized, self.calibration)
+        old = self.before.records
+        costs = {name: _part(cost, self.columns) for name, cost in old.costs.items() if name == "macs"}
+        records = records_of(
+            logits, self.calibration, costs, self.sized, self.locations, True, old.weight is not None, old.measure
+        )
+        note = f"The backbone was fine-tuned jointly with {len(self.branches)} branches: its final logits are its own."
+        return replace(
+            self.before, locations=self.locations, sized=self.sized, branches=tuple(parts[1]), records=records,
+            notes=(*self.before.notes, note), mapping=None, backbone=tuple(parts[0]),
+        )  # fmt: skip
+
+    def _samples(self, data: Any) -> Samples:
+        return data if isinstance(data, Samples) else samples_of(data, prepare=self.before.prepare)
+
+    def _train(self) -> Iterator[Step]:
+        recipe, parts = self.recipe, nn.ModuleList([self.segments, self.branches])
+        losses = Recipe(
+            label_smoothing=recipe.label_smoothing, early_weight=recipe.early_weight, distillation=recipe.distillation,
+            softening=recipe.softening,
+        )  # fmt: skip
+        optimizer = self._optimizer()
+        steps = math.ceil(recipe.epochs * len(self.training) / recipe.batch)
+        step, before = self._resume(parts, optimizer) if self.checkpoint and self.checkpoint.is_file() else (0, 0.0)
+        started = saved = time.perf_counter()
+        average, progress = None, step / steps
+        source = batches(self.training, self.vary, recipe.batch, recipe.seed + 1, step)
+        while progress < 1:
+            parts.train()
+            for group in optimizer.param_groups:
+                group["lr"] = group["top"] * _shape(progress, recipe.warm_up)
+            x, labels = next(source)
+            logits = []
+            for k, segment in enumerate(self.segments):
+                x = segment(x)
+                if k < len(self.branches):
+                    logits.append(self.branches[k](x))
+            logits = torch.stack([*logits, x], dim=1)  # (n, E, C)
+            loss = joint_loss(logits, labels, losses)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            right = (logits.detach().argmax(dim=2) == labels[:, None]).double().mean(dim=0).numpy()
+            average = right if average is None else 0.95 * average + 0.05 * right
+            step += 1
+            seconds = before + time.perf_counter() - started
+            progress = step / steps if recipe.time_budget is None else max(step / steps, seconds / recipe.time_budget)
+            if self.checkpoint and (time.perf_counter() - saved > 60 or progress >= 1):
+                self._save(parts, optimizer, step, seconds)
+                saved = time.perf_counter()
+            yield Step(min(progress, 1.0), step, steps, (float(loss.detach()),), tuple(average), seconds)
+        parts.eval()
+
+    def _optimizer(self) -> torch.optim.SGD:
+        recipe, groups = self.recipe, []
+        for part, rate in (
+            (self.segments, recipe.learning_rate * recipe.backbone_rate),
+            (self.branches, recipe.learning_rate),
+        ):
+            parameters = [p for p in part.parameters() if p.requires_grad]
+            for decayed in (True, False):
+                chosen = [p for p in parameters if (p.ndim > 1) == decayed]
+                if chosen and rate > 0:
+                    groups.append(
+                        {"params": chosen, "weight_decay": recipe.weight_decay * decayed, "lr": rate, "top": rate}
+                    )
+        return torch.optim.SGD(groups, lr=recipe.learning_rate, momentum=recipe.momentum, nesterov=recipe.momentum > 0)
+
+    def _identity(self) -> dict:
+        return {"recipe": asdict(self.recipe), "branches": [asdict(size) for size in self.sized]}
+
+    def _save(self, parts, optimizer, step: int, seconds: float) -> None:
+        state = {"identity": self._identity(), "parts": parts.state_dict(), "optimizer": optimizer.state_dict()}
+        temporary = self.checkpoint.with_name(self.checkpoint.name + ".part")
+        torch.save({**state, "step": step, "seconds": seconds}, temporary)
+        os.replace(temporary, self.checkpoint)
+
+    def _resume(self, parts, optimizer) -> tuple[int, float]:
+        state = torch.load(self.checkpoint, weights_only=True)
+        if state.get("identity") != self._identity():
+            raise ValueError(
+                f"{self.checkpoint} belongs to another run; remove it or use that run's recipe and branches."
+            )
+        parts.load_state_dict(state["parts"])
+        optimizer.load_state_dict(state["optimizer"])
+        return state["step"], state["seconds"]
+
+
+def fine_tune(augmentation: Augmentation, training: Any, calibration: Any, **options) -> Augmentation:
+    """`JointRun` to its end."""
+    run = JointRun(augmentation, training, calibration, **options)
+    for _ in run:
+        pass
+    return run.result
+
+
+def _shape(progress: float, warm_up: float) -> float:
+    if progress < warm_up:
+        return max(progress / warm_up, 0.02)
+    return 0.5 * (1 + math.cos(math.pi * (progress - warm_up) / (1 - warm_up)))
+
+
+def _dearest(sized: Sequence[Sized]) -> list[int]:
+    best: dict[int, int] = {}
+    for column, size in enumerate(sized):
+        if size.location not in best or size.macs > sized[best[size.location]].macs:
+            best[size.location] = column
+    return sorted(best.values())
+
+
+def _part(cost, columns: Sequence[int]):
+    index = np.array([*columns, len(cost) - 1])
+    return replace(cost, backbone=cost.backbone[index], heads=cost.heads[index])

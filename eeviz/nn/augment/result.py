@@ -1,0 +1,177 @@
+"""Augmentation: what `augment` made of a model. The table decides, the network follows."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ...core.calibration import fit_temperature
+from ...core.cost import Cost
+from ...core.front import Front
+from ...core.policy import Policy
+from ...core.records import ExitRecords, balanced
+from ...core.thresholds import choose, front
+from .branches import Sized
+from .graph import Graph, Location
+from .inputs import Samples, samples_of
+from .network import AugmentedNetwork
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Augmentation:
+    """A model made early-exit.
+
+    records : on the calibration samples, a column per branch (alternatives share a position), the final classifier last;
+    logits inside, temperatures fitted there. graph : every candidate location of the model. locations : those that got
+    branches. sized : (E - 1,) the branches as built. branches : their modules. notes : what a reader should know, in
+    words. mapping : of the platform, if one was given.
+    """
+
+    graph: Graph
+    locations: tuple[Location, ...]
+    sized: tuple[Sized, ...]
+    branches: tuple[nn.Module, ...]
+    records: ExitRecords
+    prepare: Any
+    max_exits: int = 3
+    cost: str = "macs"
+    notes: tuple[str, ...] = ()
+    mapping: Any = None
+    backbone: tuple[nn.Module, ...] = field(default=())
+
+    def __repr__(self) -> str:
+        return (
+            f"Augmentation({len(self.locations)} locations, {len(self.branches)} branches, static "
+            f"{self.graph.macs:.4g} MACs, calibrated on {len(self.records)} samples)"
+        )
+
+    @cached_property
+    def front(self) -> Front:
+        """Accuracy against mean cost on the calibration samples, at most `max_exits` exits; optimistic there."""
+        return front(self.records, self.cost, max_exits=self.max_exits, refine=True)
+
+    def best(self, max_drop: float | None = None, *, max_cost=None, min_accuracy=None) -> Policy:
+        """The policy of the front under one condition, as `tune`; a drop of 0.01 unless told.
+
+        Raises ValueError naming the best that can be reached when nothing satisfies the condition.
+        """
+        if max_drop is None and max_cost is None and min_accuracy is None:
+            max_drop = 0.01
+        index = choose(self.front, self.records, max_cost, min_accuracy, max_drop)
+        return self.front.policy(index)
+
+    def columns(self, policy: Policy) -> list[int]:
+        """Columns of the records that a policy keeps, the final classifier included."""
+        if len(policy.thresholds) != self.records.exits_count - 1:
+            raise ValueError(
+                f"the policy has {len(policy.thresholds)} thresholds, these records {self.records.exits_count - 1} "
+                "early exits."
+            )
+        return [*np.flatnonzero(policy.kept).tolist(), self.records.exits_count - 1]
+
+    def network(self, policy: Policy | None = None) -> AugmentedNetwork:
+        """The early-exit network with only the branches that `policy` keeps, in evaluation mode; None: all branches.
+
+        It owns a copy of the model's weights, and its final logits are the model's, bit for bit. With a policy, `.policy`
+        holds its thresholds for the exits that are left, `.temperature` theirs, and `.infer(samples)` uses both.
+        """
+        last = self.records.exits_count - 1
+        keep = list(range(last + 1)) if policy is None else self.columns(policy)
+        used = sorted({self.sized[k].location for k in keep if k != last})
+        segments = self._segments(used)
+        position = [used.index(self.sized[k].location) for k in keep if k != last] + [len(segments) - 2]
+        made = copy.deepcopy(nn.ModuleList([*segments, *(self.branches[k] for k in keep if k != last)]))
+        body, branches = made[: len(segments) - 1], [*made[len(segments) :], made[len(segments) - 1]]
+        own = None if policy is None else Policy(tuple(policy.thresholds[k] for k in keep[:-1]))
+        temperature = self.records.temperature and [self.records.temperature[k] for k in keep]
+        shape = tuple(self.graph.example.shape[1:])
+        network = AugmentedNetwork(
+            body, branches, shape, self.prepare, position, own, temperature, self.records.measure
+        )
+        return network.eval()
+
+    def mapped(self, platform: Any, cost: str = "energy", **conditions) -> Augmentation:
+        """The same with `.mapping`: segments on the platform's processors, solved together with exits and thresholds.
+
+        conditions : max_drop (0.01 unless told), worst_latency, ... as in `Platform.map`.
+        """
+        from ..describe import describe
+
+        conditions.setdefault("max_exits", self.max_exits)
+        return replace(self, mapping=platform.map(describe(self.network()), self.records, cost, **conditions))
+
+    def _segments(self, used: Sequence[int]) -> list[nn.Module]:
+        if not self.backbone:
+            return self.graph.segments([self.locations[u].index for u in used])
+        joined, start = [], 0  # a fine-tuned backbone is cut already: join what no branch parts
+        for end in [*(u + 1 for u in used), len(self.backbone) - 1]:
+            part = self.backbone[start:end]
+            joined.append(part[0] if len(part) == 1 else nn.Sequential(*part))
+            start = end
+        return [*joined, self.backbone[-1]]
+
+    def collect(self, data: Any, *, balance: bool = False, split: str | None = None) -> ExitRecords:
+        """Records of other samples: same columns, costs and temperatures. data : as given to `augment`."""
+        samples = data if isinstance(data, Samples) else samples_of(data, prepare=self.prepare)
+        logits = logits_of(self._segments(range(len(self.locations))), self.branches, self.sized, samples)
+        return replace(
+            records_of(logits, samples, self.records.costs, self.sized, self.locations, None, balance),
+            split=split or samples.split,
+        ).with_confidence(self.records.measure, self.records.temperature)
+
+
+@torch.no_grad()
+def logits_of(segments, branches, sized: Sequence[Sized], samples: Samples, batch: int = 128) -> np.ndarray:
+    """Logits (N, E, C) float32 of every branch and the final classifier, in the order of the samples."""
+    parts: list[np.ndarray] = []
+    for branch in branches:
+        branch.eval()
+    for start in range(0, len(samples), batch):
+        x = samples.batch(np.arange(start, min(start + batch, len(samples))))
+        out: list[Tensor] = []
+        for k, segment in enumerate(segments):
+            x = segment(x)
+            out += [b(x) for b, size in zip(branches, sized, strict=True) if size.location == k]
+        parts.append(torch.stack([*out, x], dim=1).numpy())
+    return np.concatenate(parts)
+
+
+def costs_of(sized: Sequence[Sized], pieces: Sequence[int]) -> Cost:
+    """Cost in MACs of a column per branch and the final classifier; pieces : MACs of each segment, classifier last."""
+    cumulative = np.cumsum(pieces[:-1])
+    backbone = [*(cumulative[s.location] for s in sized), cumulative[-1]]
+    return Cost(backbone, [*(s.macs for s in sized), pieces[-1]])
+
+
+def records_of(
+    logits: np.ndarray,
+    samples: Samples,
+    costs,
+    sized: Sequence[Sized],
+    locations: Sequence[Location],
+    fit: bool | None = True,
+    balance: bool = False,
+    measure: str = "max_probability",
+) -> ExitRecords:
+    """Records of logits (N, E, C); fit : temperatures are fitted on these samples."""
+    return ExitRecords.from_logits(
+        logits,
+        samples.labels,
+        costs,
+        measure,
+        tuple(fit_temperature(logits, samples.labels)) if fit else None,
+        position=[*(s.location for s in sized), len(locations)],
+        weight=balanced(samples.labels) if balance else None,
+        group=samples.group,
+        exits=[*(f"{locations[s.location].name} {s.design}" for s in sized), "final"],
+        classes=samples.classes,
+        dataset=samples.name,
+        split=samples.split,
+    )

@@ -1,0 +1,180 @@
+"""augment: from a trained classifier to an early-exit network, every decision taken by figures; as a call or in steps."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from . import branches as design_catalogue
+from .graph import Graph, Location, analyse, segment_macs
+from .inputs import Prepare, Vary, classes_of, samples_of, variation
+from .result import Augmentation, costs_of, logits_of, records_of
+from .stream import BranchRecipe, Step, train_branches
+
+QUICK, FULL = 2.0, 12.0  # passes over the training samples
+LOCATIONS = 12
+
+
+def augment(model: nn.Module, calibration: Any, **options) -> Augmentation:
+    """Turn a trained classifier into an early-exit network.
+
+    model : any nn.Module in evaluation mode, one tensor in, logits (N, C) out; it is not changed.
+    calibration : labelled samples that the model was *not* trained on, a Dataset or a pair (values, labels): thresholds,
+    temperatures, positions and designs are chosen on them, so report figures on others. See `AugmentRun` for `options`.
+    Raises ValueError, in words, for models and data that cannot be used (see `graph.analyse`, `inputs.samples_of`).
+    """
+    run = AugmentRun(model, calibration, **options)
+    for _ in run:
+        pass
+    return run.result
+
+
+class AugmentRun:
+    """One augmentation in steps: iterate over it (Step events; stop at any), then read `result`.
+
+    training : samples the branches learn on (the model's own training samples will do); None: half of the calibration
+    samples, the thresholds then have the other half. platform : a Platform; its segments are then mapped, too.
+    max_exits : early exits at most. designs : of `branches.DESIGNS`, or {design: share of the model's MACs}.
+    locations : how many candidate locations get branches at most, or their indices. epochs, seed, time_budget
+    (seconds of training), recipe : see `BranchRecipe`; joint : epochs of light fine-tuning of everything afterwards.
+    mean, std, prepare : see `inputs.samples_of`. vary : see `inputs.variation`. balance : accuracy becomes balanced
+    accuracy. measure : of confidence. cost : what `front` minimises. checkpoint : file to write and resume from.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        calibration: Any,
+        *,
+        training: Any = None,
+        platform: Any = None,
+        max_exits: int = 3,
+        designs: Sequence[str] | dict[str, float] = tuple(design_catalogue.DESIGNS),
+        locations: int | Sequence[int] = LOCATIONS,
+        epochs: float | None = None,
+        seed: int = 0,
+        time_budget: float | None = None,
+        recipe: BranchRecipe | None = None,
+        mean=None,
+        std=None,
+        prepare: Prepare | None = None,
+        vary: str | Vary | None = "auto",
+        balance: bool = False,
+        measure: str = "max_probability",
+        cost: str = "macs",
+        checkpoint: Path | str | None = None,
+    ):
+        self.notes: list[str] = []
+        self.calibration = samples_of(calibration, mean, std, prepare)
+        self.training = None if training is None else samples_of(training, mean, std, prepare)
+        classes = classes_of(self.calibration, self.training)
+        self.graph = analyse(model, self.calibration.batch(np.arange(min(4, len(self.calibration)))), classes)
+        self._check_labels()
+        if self.training is None:
+            learn, tune = self.calibration.halves(seed)
+            self.training, self.calibration = self.calibration.part(learn), self.calibration.part(tune)
+            self.notes.append(
+                f"No training samples were given: branches learn on {len(learn)} of the calibration samples, thresholds "
+                f"are chosen on the other {len(tune)}."
+            )
+        self._warn_of_missing_classes()
+        self.recipe = recipe or BranchRecipe(
+            epochs=epochs or (QUICK if time_budget is None else FULL), seed=seed, time_budget=time_budget
+        )
+        self.locations = spread(self.graph, locations)
+        shares = (
+            dict(designs) if isinstance(designs, dict) else {d: design_catalogue.DESIGNS[d] for d in _known(designs)}
+        )
+        _known(shares)
+        self.segments = self.graph.segments([place.index for place in self.locations])
+        self.sized, self.branches = _built(self.graph, self.locations, shares, self.recipe.seed)
+        self.vary = variation(self.training, vary)
+        self.platform, self.max_exits, self.balance = platform, max_exits, balance
+        self.measure, self.cost, self.checkpoint = measure, cost, checkpoint
+        self.result: Augmentation | None = None
+
+    def __iter__(self) -> Iterator[Step]:
+        yield from train_branches(
+            self.segments, self.branches, self.sized, self.training, self.vary, self.recipe, self.checkpoint
+        )
+        self.result = self.finished()
+
+    def finished(self) -> Augmentation:
+        """The augmentation with the branches as they are now: what a stopped run is still good for."""
+        costs = {"macs": costs_of(self.sized, segment_macs(self.segments, self.graph.example))}
+        logits = logits_of(self.segments, self.branches, self.sized, self.calibration)
+        records = records_of(
+            logits, self.calibration, costs, self.sized, self.locations, True, self.balance, self.measure
+        )
+        made = Augmentation(
+            self.graph, self.locations, self.sized, self.branches, records, self.calibration.prepare,
+            self.max_exits, self.cost, tuple(self.notes),
+        )  # fmt: skip
+        return made if self.platform is None else made.mapped(self.platform)
+
+    def _check_labels(self) -> None:
+        for part, name in ((self.calibration, "calibration"), (self.training, "training")):
+            if part is not None and part.labels.max() >= self.graph.classes:
+                raise ValueError(
+                    f"{name}: there is a label {part.labels.max()}, but the model gives {self.graph.classes} logits "
+                    f"(classes 0 to {self.graph.classes - 1})."
+                )
+
+    def _warn_of_missing_classes(self) -> None:
+        missing = sorted(set(range(self.graph.classes)) - set(np.unique(self.calibration.labels).tolist()))
+        if missing:
+            names = [self.calibration.classes[c] if self.calibration.classes else str(c) for c in missing]
+            text = (
+                f"No calibration sample belongs to class {', '.join(names)}: thresholds and temperatures know nothing of "
+                "it, and its accuracy is not part of any figure."
+            )
+            self.notes.append(text)
+            warnings.warn(text, stacklevel=3)
+
+
+def spread(graph: Graph, wanted: int | Sequence[int]) -> tuple[Location, ...]:
+    """At most `wanted` locations, as evenly spread over the MACs as they lie; or those of the given indices.
+
+    Raises ValueError for indices that are no locations and for fewer than one.
+    """
+    places = graph.locations
+    if not isinstance(wanted, (int, np.integer)):
+        indices = [int(i) for i in wanted]
+        if not indices or indices != sorted(set(indices)) or not 0 <= indices[0] <= indices[-1] < len(places):
+            raise ValueError(f"locations: expected rising indices within 0..{len(places) - 1}, got {indices}.")
+        return tuple(places[i] for i in indices)
+    if wanted < 1:
+        raise ValueError(f"locations: at least one is needed, got {wanted}.")
+    kept = list(places)
+    while len(kept) > wanted:
+        # the one whose neighbours lie closest together is missed least; of a close pair the cheaper features lose
+        gaps = [
+            (kept[i + 1].share if i + 1 < len(kept) else 1.0) - (kept[i - 1].share if i else 0.0)
+            for i in range(len(kept))
+        ]
+        kept.pop(int(np.argmin(gaps)))
+    return tuple(kept)
+
+
+def _known(designs) -> Sequence[str]:
+    unknown = [d for d in designs if d not in design_catalogue.DESIGNS]
+    if unknown or not designs or isinstance(designs, str):
+        raise ValueError(f"designs: expected some of {', '.join(design_catalogue.DESIGNS)}, got {designs!r}.")
+    return designs
+
+
+def _built(graph: Graph, locations, shares: dict[str, float], seed: int):
+    sized, modules = [], []
+    for place, location in enumerate(locations):
+        for design in design_catalogue.designs_for(location, shares):
+            limit = shares.get(design, design_catalogue.DESIGNS[design]) * graph.macs
+            size, module = design_catalogue.build(location, design, graph.classes, limit, seed + len(sized))
+            sized.append(design_catalogue.Sized(place, design, size.width, size.macs))
+            modules.append(module.to(memory_format=torch.channels_last) if len(location.shape) == 3 else module)
+    return tuple(sized), tuple(modules)
