@@ -20,12 +20,14 @@ _HOME = {
     "Routing": "eeviz.core.policy",
     "route": "eeviz.core.policy",
     "Front": "eeviz.core.front",
+    "augment": "eeviz.nn.augment",
     "front": "eeviz.core.thresholds",
     "tune": "eeviz.core.thresholds",
     "load_dataset": "eeviz.datasets",
     "load_demo": "eeviz.demos",
     "demos": "eeviz.demos",
     "explore": "eeviz.ui.explorer",
+    "search_lab": "eeviz.ui.search.lab",
 }
 
 __all__ = list(_HOME)

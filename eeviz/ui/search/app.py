@@ -1,0 +1,268 @@
+"""LabApp: assembles the search lab around one state and keeps its parts in step. Nothing is computed or drawn here."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import ipywidgets as widgets
+
+from ...core.tradeoff import Point
+from ..assets import style as stylesheet
+from ..controls import button, heading, row
+from ..guard import Status, guarded
+from ..page import CopyLine, Page
+from ..style import Style
+from . import exports
+from .below import Below
+from .candidate import CandidatePanel
+from .compare import Compare
+from .driver import Driver
+from .form import Form
+from .openings import Openings
+from .runline import RunLine
+from .settings import to_code, to_query
+from .state import SearchState
+from .table import Candidates, key_of
+from .tuner import Tuner, archive
+from .views import front, progress, surrogates
+from .views.chart import LabView
+
+PARTS = ("form", "saved", "run", "network", "tabs", "explorer", "code")
+"""What `hide` can take away, for teachers."""
+
+TAB_TITLES = ("Candidates", progress.CHART.title, surrogates.CHART.title, "A and B")
+
+
+class LabApp:
+    """Everything on the lab's page. state is the only thing its parts share."""
+
+    def __init__(self, state: SearchState, openings: Openings, *, hide=(), complaint: str = "", inline: bool = False):
+        self.state, self.hide, self.store = state, tuple(hide), openings.given
+        self.status, self.page = Status(), Page()
+        state.theme = self.page.theme
+        self.missing = openings.missing()
+        self.driver = Driver(state, self.status, openings, inline=inline)
+        self.tuner = Tuner(self, inline=inline)
+        self.form, self.runline = Form(self), RunLine(self)
+        self.panel, self.below, self.compare = CandidatePanel(self), Below(self), Compare(self)
+        self.chart = LabView(self, front.CHART)
+        self.charts = [LabView(self, progress.CHART), LabView(self, surrogates.CHART)]
+        self.table = Candidates()
+        self.box = self._box()
+        self._wire()
+        self.chart.show()
+        self._dress()
+        self._link()
+        if self.missing:
+            self.status.fail(ImportError(self.missing))
+        elif complaint:
+            self.status.fail(ValueError(complaint))
+
+    # -- what parts ask of the app ----------------------------------------------------------------------------------
+    def guarded(self, fn, doing: str = ""):
+        """`fn` as a callback whose exceptions appear in the page."""
+        return guarded(self.status, fn, doing)
+
+    @property
+    def style(self) -> Style:
+        return Style(self.state.theme, self.state.projector)
+
+    @property
+    def spaces(self) -> dict:
+        """method -> SearchSpace of the search on show."""
+        return {} if self.driver.race is None else {name: run.space for name, run in self.driver.race.runs.items()}
+
+    @cached_property
+    def _trained_alone(self) -> tuple[Point, ...]:
+        return exports.static_points()
+
+    @property
+    def static_points(self) -> tuple[Point, ...]:
+        """The demo's static networks, where they share data and cost with the search."""
+        asked = self.state.running or self.state.settings
+        fits = (asked.dataset, asked.cost, self.state.unit) == ("fashion-mnist", "macs", "MACs")
+        return self._trained_alone if fits else ()
+
+    def open_last(self) -> None:
+        """Show the newest search of the store, if there is one: closing the page loses nothing."""
+        if self.state.saved and not self.missing and self.status.level != "error":
+            self.driver.show(self.state.saved[0], keep_form=True)
+
+    # -- buttons ----------------------------------------------------------------------------------------------------
+    def start(self) -> None:
+        self.driver.start(self.form.read())
+
+    def step(self) -> None:
+        if self.driver.race is None:
+            self.driver.start(self.form.read(), rounds=1)
+        else:
+            self.driver.step()
+
+    def pause(self) -> None:
+        self.driver.pause()
+
+    def resume(self) -> None:
+        self.state.settings = self.form.read()
+        self.driver.resume()
+
+    def stop(self) -> None:
+        self.driver.stop()
+
+    def explore(self) -> None:
+        """Open the selected candidate's records in the explorer below."""
+        self.below.open(self._chosen())
+        self.status.info("The explorer is open below, at this network's thresholds.")
+
+    def fine_tune(self) -> None:
+        """Train the selected network on."""
+        self.tuner.start(self._chosen(), self.panel.epochs.value)
+
+    def download_weights(self) -> None:
+        """The selected network's weights as a file."""
+        chosen = self._chosen()
+        data = archive(self.driver.network(chosen), chosen, self.spaces[chosen.method])
+        self.page.download(f"{chosen.name.replace(', ', '-').replace(' ', '-')}.zip", data, "application/zip")
+
+    def download_csv(self) -> None:
+        self.page.download("candidates.csv", exports.to_csv(self.state, self._open_spaces()).encode(), "text/csv")
+
+    def download_json(self) -> None:
+        self.page.download("candidates.json", exports.to_json(self.state, self._open_spaces()).encode(), "application/json")
+
+    def _chosen(self):
+        if self.state.selected is None:
+            raise ValueError("nothing is selected yet: click a point of the chart or a row of the table first.")
+        return self.state.selected
+
+    def _open_spaces(self) -> dict:
+        if not self.state.lanes:
+            raise ValueError("there is nothing to export yet: start a search, or open a saved one.")
+        return self.spaces
+
+    # -- the page ---------------------------------------------------------------------------------------------------
+    def _box(self) -> widgets.VBox:
+        hide = self.hide
+        column = widgets.Layout(width="100%", min_width="0", overflow="hidden")
+        first = widgets.Box([], layout=widgets.Layout(width="100%", display="grid"))
+        first.add_class("ee-first")
+        left = widgets.VBox([heading("Accuracy against cost, live"), self.chart.box], layout=column)
+        right = () if "network" in hide else (widgets.VBox([self.panel.box], layout=column),)
+        first.children = (left, *right)
+        self.code_line, self.url_line = CopyLine(label="Code"), CopyLine(label="Link")
+        self.projector = widgets.Checkbox(
+            value=self.state.projector, description="projector (large type)", indent=False, layout=widgets.Layout(width="auto")
+        )
+        css = widgets.HTML(f"<style>{stylesheet('app.css')}</style>")
+        children = [css, self.page]
+        children += [] if "form" in hide else [self.form.box]
+        children += [] if "run" in hide else [self.runline]
+        children += [] if "saved" in hide else [self.form.saved_row]
+        children += [self.status, first]
+        children += [] if "tabs" in hide else [self._tabs()]
+        children += [] if "explorer" in hide else [self.below.box]
+        children += [] if "code" in hide else [widgets.VBox([self.code_line, self.url_line, self.projector])]
+        box = widgets.VBox(children, layout=widgets.Layout(width="100%"))
+        box.add_class("ee-app")
+        box.add_class("ee-lab")
+        return box
+
+    def _tabs(self) -> widgets.Tab:
+        csv = button(self, "Download CSV", "Every operating point of every candidate", self.download_csv, "writing the table")
+        json = button(self, "Download JSON", "Settings, genomes, points and fronts", self.download_json, "writing the file")
+        table = widgets.VBox([self.table, row(csv, json)])
+        self.budget = widgets.Dropdown(
+            options=[("the mean of all budgets", -1)],
+            value=-1,
+            description="Error at",
+            layout=widgets.Layout(width="320px"),
+            style={"description_width": "56px"},
+        )
+        self.budget.observe(self.guarded(lambda c: setattr(self.state, "budget", c.new), "choosing a budget"), "value")
+        pages = [table, widgets.VBox([row(self.budget), self.charts[0].box]), self.charts[1].box, self.compare.box]
+        self.tabs = widgets.Tab(children=pages, titles=TAB_TITLES, selected_index=0)
+        self.tabs.observe(self.guarded(lambda _: self._turn(), "opening a tab"), "selected_index")
+        return self.tabs
+
+    def _turn(self) -> None:
+        index = self.tabs.selected_index
+        for k, view in enumerate(self.charts, start=1):
+            if k == index:
+                view.show()
+            else:
+                view.hide()
+        if index == 0:
+            self.table.show(self.state)
+
+    def _wire(self) -> None:
+        state, g = self.state, self.guarded
+        state.observe(g(lambda _: self._news(), "showing the search"), ["lanes"])
+        state.observe(g(lambda _: self._moved(), "showing the search's state"), ["phase", "running"])
+        state.observe(g(lambda _: self._chosen_changed(), "showing the selection"), ["selected"])
+        state.observe(g(lambda _: self.chart.changed(), "drawing the pins"), ["pins", "tuned"])
+        state.observe(g(lambda _: self.charts[0].changed(), "drawing the errors"), ["budget"])
+        state.observe(g(lambda _: self._link(), "writing the link"), ["settings", "projector"])
+        state.observe(g(lambda _: self._dress(), "following the look"), ["theme", "projector"])
+        self.page.observe(g(lambda c: setattr(state, "theme", c.new), "following the theme"), "theme")
+        self.page.observe(g(lambda _: self._link(), "writing the link"), ["href", "query"])
+        self.projector.observe(g(lambda c: setattr(state, "projector", c.new), "changing the type size"), "value")
+        self.table.observe(g(lambda c: self._row_chosen(c.new), "selecting a candidate"), "chosen")
+
+    def _news(self) -> None:
+        """A new snapshot."""
+        self.chart.changed()
+        for view in self.charts:
+            view.changed()
+        if "tabs" not in self.hide:
+            if self.tabs.selected_index == 0:
+                self.table.show(self.state)
+            self._offer_budgets()
+        self.runline.follow()
+        if self.driver.race is not None:
+            self.form.offer_costs(self.driver.costs)
+
+    def _offer_budgets(self) -> None:
+        lane = next(iter(self.state.lanes.values()), None)
+        options = [("the mean of all budgets", -1)]
+        if lane is not None:
+            options += [(words, k) for k, words in enumerate(exports.budgets_in_words(lane.snapshot.budgets, self.state.unit))]
+        if list(self.budget.options) != options:
+            kept = self.state.budget if self.state.budget < len(options) - 1 else -1
+            self.budget.options = options
+            self.budget.value = kept
+
+    def _moved(self) -> None:
+        self.runline.follow()
+        if not self.state.busy and self.state.selected is None and self.state.lanes:
+            self.driver.select_default()
+
+    def _chosen_changed(self) -> None:
+        chosen = self.state.selected
+        self.chart.changed()
+        key = "" if chosen is None else f"{chosen.method} {chosen.candidate} "
+        rows = [row["key"] for row in self.table.rows if row["key"].startswith(key)] if key else []
+        self.table.selected = rows[0] if rows else ""
+
+    def _row_chosen(self, key: str) -> None:
+        if not key:
+            return
+        method, candidate, point = key_of(key)
+        if point < 0:
+            raise ValueError(f"candidate {candidate} has no network to show: it failed, or breaks a constraint.")
+        self.driver.select(method, candidate, point)
+
+    def _link(self) -> None:
+        settings = self.state.settings
+        query = to_query(settings) | ({"projector": "1"} if self.state.projector else {})
+        code = to_code(settings, self.store)
+        self.page.state, self.page.code = query, code
+        self.code_line.text, self.url_line.text = code, self.page.address(query)
+
+    def _dress(self) -> None:
+        large = self.state.projector
+        self.projector.value = large
+        for part in (self.runline, self.panel.drawing, self.table, self.compare.drawing):
+            part.projector = large
+        (self.box.add_class if large else self.box.remove_class)("ee-projector")
+        for view in (self.chart, *self.charts):
+            view.changed()
+        self.below.dress()

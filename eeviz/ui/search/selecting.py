@@ -1,0 +1,45 @@
+"""From a point of the chart to a Selection: the network it stands for, in a drawing and in words."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...core.policy import Policy, route
+from .state import Selection
+
+
+def selection_of(run, snapshot, candidate: int, point: int) -> Selection:
+    """The selection of a candidate's operating point. Raises ValueError when there is no such point."""
+    from ...search.choose import with_kept_exits
+
+    found = {c.id: c for c in snapshot.archive}.get(candidate)
+    if found is None or not 0 <= point < len(found.points):
+        raise ValueError(f"candidate {candidate} of {snapshot.method} has no point {point}.")
+    policy = found.points.policy(point)
+    genome, own_policy = with_kept_exits(run.space, found.genome, policy)
+    architecture = run.space.decode(genome)
+    return Selection(
+        snapshot.method,
+        candidate,
+        point,
+        policy,
+        own_policy,
+        genome,
+        architecture.drawing(),
+        architecture.describe(),
+        float(1 - found.points.error[point]),
+        float(found.points.cost[point]),
+        float(found.points.worst[point]),
+        run.unit,
+        _shares(run, candidate, policy),
+    )
+
+
+def _shares(run, candidate: int, policy: Policy) -> tuple[float, ...] | None:
+    """Of the samples that leave at each exit of the network with the kept exits alone; None without records."""
+    try:
+        records = run.records(candidate)
+    except ValueError:
+        return None
+    share = route(records, policy, next(iter(records.costs))).share
+    return tuple(float(share[k]) for k in [*np.flatnonzero(policy.kept), len(share) - 1])

@@ -1,0 +1,118 @@
+"""Fine-tuning as a job of its own, and the weights as a file."""
+
+from __future__ import annotations
+
+import io
+import json
+import tempfile
+import time
+import zipfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from ...core.policy import route
+from ...core.thresholds import tune
+from ...jobs import Job, JobState
+from .state import Selection, Tuned
+
+
+class Tuner:
+    """One network at a time is trained on; the result joins `state.tuned` and becomes the selection."""
+
+    def __init__(self, app, *, inline: bool = False):
+        self.app, self.state = app, app.state
+        self._job = Job(self._take, self._ended, inline=inline)
+        self._networks: dict[int, Tuned] = {}
+
+    def start(self, selection: Selection, epochs: int) -> None:
+        """Train a candidate's network for so many epochs. Raises ValueError while another is in training."""
+        if self.state.tuning:
+            raise ValueError("another network is being fine-tuned: wait, or stop it first.")
+        self.state.tuning_share, self.state.tuning = 0.0, f"Fine-tuning {selection.name}: preparing."
+        self._job.start(lambda: self._work(selection, epochs))
+
+    def stop(self) -> None:
+        """End at the next epoch; nothing of it is kept."""
+        self._job.cancel()
+
+    def join(self, timeout: float | None = None) -> None:
+        """Wait for the worker: for tests and scripts."""
+        self._job.join(timeout)
+
+    def _work(self, selection: Selection, epochs: int) -> Iterator:
+        from ...nn.training import Recipe
+
+        started = time.monotonic()
+        run = self.app.driver.run_of(selection.method)
+        network = run.network(selection.genome)
+        recipe = Recipe(epochs=epochs, learning_rate=0.02, warm_up=0.2)
+        yield 0.0, f"Fine-tuning {selection.name}: epoch 1 of {epochs} is under way."
+        for end in run.fine_tuning(network, recipe):
+            words = f"Fine-tuning {selection.name}: epoch {end.epoch} of {end.epochs} done, {end.seconds:.0f} s each."
+            yield end.epoch / end.epochs, words
+        yield self._measured(run, selection, network, epochs, time.monotonic() - started)
+
+    def _measured(self, run, selection: Selection, network, epochs: int, seconds: float) -> Tuned:
+        """The trained network on search-validation, thresholds tuned there within the old mean cost."""
+        records = run.evaluator.collect(network)
+        cost = next(iter(records.costs)) if run.goal.cost not in records.costs else run.goal.cost
+        try:
+            policy = tune(records, max_cost=selection.mean_cost, cost=cost)
+        except ValueError:
+            policy = selection.own_policy
+        routing = route(records, policy, cost)
+        trained = replace(
+            selection,
+            policy=policy,
+            own_policy=policy,
+            accuracy=routing.accuracy,
+            mean_cost=routing.mean_cost,
+            worst_cost=routing.worst_cost,
+            shares=tuple(float(s) for s in routing.share),
+            tuned=f"fine-tuned for {epochs} epoch{'s' if epochs > 1 else ''}",
+        )
+        return Tuned(trained, network, records, policy, routing.accuracy, routing.mean_cost, routing.worst_cost, epochs, seconds)  # fmt: skip
+
+    def _take(self, result) -> None:
+        if isinstance(result, Tuned):
+            self.state.tuned = (*self.state.tuned, result)
+            self.state.select(result.selection)
+            return
+        self.state.tuning_share, self.state.tuning = result
+
+    def _ended(self, job: Job) -> None:
+        if job.state is JobState.RUNNING:
+            return
+        self.state.tuning, self.state.tuning_share = "", 0.0
+        if job.state is JobState.FAILED:
+            self.app.status.fail(job.error, "fine-tuning")
+        elif job.state is JobState.CANCELLED:
+            self.app.status.info("Fine-tuning ends with the epoch under way; its weights are dropped.")
+        else:
+            one = self.state.tuned[-1]
+            self.app.status.info(f"Fine-tuned in {one.seconds:.0f} s: drawn as a star, and selected.")
+
+
+def archive(network, selection: Selection, space) -> bytes:
+    """A zip of weights.safetensors and architecture.json: space, arguments, genome, thresholds."""
+    from ...nn import weights
+
+    described = {
+        "space": space.name,
+        "arguments": {name: list(v) if isinstance(v, tuple) else v for name, v in space.arguments},
+        "genome": list(selection.genome),
+        "thresholds": list(selection.own_policy.thresholds),
+    }
+    out = io.BytesIO()
+    with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(out, "w") as file:
+        weights.save(network, described, folder)
+        for name in ("weights.safetensors", "architecture.json"):
+            file.write(Path(folder) / name, name)
+    return out.getvalue()
+
+
+def described_by(data: bytes) -> dict:
+    """The architecture.json of an archive."""
+    with zipfile.ZipFile(io.BytesIO(data)) as file:
+        return json.loads(file.read("architecture.json"))

@@ -1,0 +1,190 @@
+"""Accuracy against mean cost of everything found so far: a front for each method, their other candidates, what is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import plotly.graph_objects as go
+
+from ....core import text
+from ...style import escape_plotly
+from ...views.view import Chart
+from ..palette import LOOKS
+from ..settings import METHODS
+from ..summary import best_of_all
+
+DEEPEST = 0.30
+"""How far below the best accuracy the chart reaches down at most."""
+
+
+def draw(app) -> go.Figure:
+    state, style = app.state, app.style
+    traces = [_others(app, method) for method in METHODS]
+    traces += [_front(app, method) for method in METHODS]
+    traces += [_static(app), _tuned(app), _pins(app), _selected(app)]
+    unit = state.unit
+    layout = style.layout(
+        440,
+        xaxis={"type": "log", "title": {"text": f"mean cost per sample ({unit}, log scale)"}, **_ticks(app), "range": _across(app)},
+        yaxis={"title": {"text": "accuracy on search-validation (%)"}, "range": _range(app)},
+        hovermode="closest",
+        hoverlabel={"align": "left"},
+        showlegend=True,
+        legend=style.legend("bottom"),
+        margin={"l": 64, "r": 16, "t": 12, "b": 112 if style.projector else 96},
+    )
+    return go.Figure(traces, layout)
+
+
+def describe(app) -> str:
+    lanes = app.state.lanes
+    best = best_of_all(lanes)
+    if not best:
+        return "Each point will be one network at one policy: further left is cheaper, further up is more accurate."
+    first, last = best[0], best[-1]
+    done = ", ".join(f"{name} {one.snapshot.evaluations}" for name, one in lanes.items())
+    return (
+        f"Found so far ({done} evaluations): from {text.percent(first.accuracy, 2)} at "
+        f"{text.quantity(first.mean_cost, app.state.unit)} to {text.percent(last.accuracy, 2)} at "
+        f"{text.quantity(last.mean_cost, app.state.unit)}. Chosen on these samples, so optimistic. Click a point to draw it."
+    )
+
+
+def clicked(app, trace: int, point: int) -> None:
+    if trace >= 2 * len(METHODS):
+        return
+    lane = app.state.lanes.get(METHODS[trace % len(METHODS)])
+    marks = () if lane is None else lane.others if trace < len(METHODS) else lane.front
+    if point < len(marks):
+        app.driver.select(*marks[point].key)
+
+
+CHART = Chart("Accuracy against cost", draw, describe, clicked)
+
+
+def _others(app, method: str) -> go.Scatter:
+    lane, look = app.state.lanes.get(method), LOOKS[method]
+    marks = () if lane is None else lane.others
+    return go.Scatter(
+        **_places(marks),
+        name=f"{method}: others",
+        mode="markers",
+        showlegend=False,
+        opacity=0.4,
+        marker={"symbol": f"{look.symbol}-open", "size": 7, "color": look.color(app.style.theme)},
+        hovertemplate=_hover(app, f"{method}, off the front"),
+    )
+
+
+def _front(app, method: str) -> go.Scatter:
+    lane, look = app.state.lanes.get(method), LOOKS[method]
+    marks = () if lane is None else lane.front
+    color, large = look.color(app.style.theme), app.style.projector
+    return go.Scatter(
+        **_places(marks),
+        name=method,
+        mode="lines+markers",
+        showlegend=bool(marks),
+        line={"color": color, "dash": look.dash, "width": 2 if large else 1.4, "shape": "hv"},
+        marker={"symbol": look.symbol, "size": 10 if large else 7, "color": color},
+        hovertemplate=_hover(app, method),
+    )
+
+
+def _places(marks) -> dict:
+    return {
+        "x": np.array([mark.mean_cost for mark in marks]),
+        "y": np.array([100 * mark.accuracy for mark in marks]),
+        "customdata": [
+            f"candidate {mark.candidate}, worst case {text.quantity(mark.worst_cost)}<br>{escape_plotly(mark.words)}"
+            for mark in marks
+        ],
+    }
+
+
+def _hover(app, name: str) -> str:
+    return "%{y:.2f} % at %{x:.3s} " + app.state.unit + "<br>%{customdata}<extra>" + name + "</extra>"
+
+
+def _static(app) -> go.Scatter:
+    points = app.static_points
+    return go.Scatter(
+        x=np.array([point.mean_cost for point in points]),
+        y=np.array([100 * point.accuracy for point in points]),
+        customdata=[escape_plotly(point.name) for point in points],
+        name="static networks, trained alone",
+        mode="lines+markers",
+        showlegend=bool(points),
+        line={"color": app.style.soft, "dash": "dash", "width": 1.2},
+        marker={"symbol": "hexagon-open", "size": 9, "color": app.style.soft, "line": {"width": 2}},
+        hovertemplate="%{customdata}: %{y:.2f} % at %{x:.3s} " + app.state.unit + "<extra></extra>",
+    )
+
+
+def _tuned(app) -> go.Scatter:
+    points = app.state.tuned
+    return go.Scatter(
+        x=np.array([one.mean_cost for one in points]),
+        y=np.array([100 * one.accuracy for one in points]),
+        customdata=[f"{one.selection.name}, {one.epochs} epochs more" for one in points],
+        name="fine-tuned",
+        mode="markers",
+        showlegend=bool(points),
+        marker={"symbol": "star", "size": 13, "color": app.style.right},
+        hovertemplate="%{customdata}: %{y:.2f} % at %{x:.3s} " + app.state.unit + "<extra></extra>",
+    )
+
+
+def _pins(app) -> go.Scatter:
+    pins = sorted(app.state.pins.items())
+    return go.Scatter(
+        x=np.array([pin.mean_cost for _, pin in pins]),
+        y=np.array([100 * pin.accuracy for _, pin in pins]),
+        text=[name for name, _ in pins],
+        name="pins",
+        mode="markers+text",
+        textposition="top center",
+        textfont={"size": app.style.size + 2, "color": app.style.ink},
+        showlegend=False,
+        hoverinfo="skip",
+        marker={"symbol": "circle-open", "size": 17, "color": app.style.ink, "line": {"width": 2}},
+    )
+
+
+def _selected(app) -> go.Scatter:
+    chosen = app.state.selected
+    return go.Scatter(
+        x=np.array([] if chosen is None else [chosen.mean_cost]),
+        y=np.array([] if chosen is None else [100 * chosen.accuracy]),
+        name="selected",
+        mode="markers",
+        showlegend=chosen is not None,
+        hoverinfo="skip",
+        marker={"symbol": "circle-open", "size": 15, "color": app.style.wrong, "line": {"width": 3}},
+    )
+
+
+def _ticks(app) -> dict:
+    return {"tickformat": "~s", "dtick": "D2"} if app.state.unit == "MACs" else {"tickformat": "~s"}
+
+
+def _shown(app) -> list:
+    lanes = app.state.lanes
+    return [mark for lane in lanes.values() for mark in (*lane.front, *lane.others)]
+
+
+def _across(app) -> list[float]:
+    costs = [mark.mean_cost for mark in _shown(app)] + [point.mean_cost for point in app.static_points]
+    costs = [cost for cost in costs if cost > 0] or [3e5, 2e7]
+    low, high = np.log10(min(costs)), np.log10(max(costs))
+    return [float(low - 0.06), float(max(high, low + 0.3) + 0.06)]
+
+
+def _range(app) -> list[float]:
+    """From the worst point on a front, though not deeper than `DEEPEST` below the best, to just above the best."""
+    fronts = [100 * mark.accuracy for lane in app.state.lanes.values() for mark in lane.front]
+    fronts += [100 * point.accuracy for point in app.static_points]
+    if not fronts:
+        return [60.0, 100.0]
+    low, high = max(min(fronts), max(fronts) - 100 * DEEPEST), max(fronts)
+    margin = max(0.06 * (high - low), 0.3)
+    return [max(0.0, low - margin), min(101.0, high + margin)]

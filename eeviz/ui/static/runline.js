@@ -1,0 +1,60 @@
+// The search's buttons and how far each method has come. A click is a message; which buttons may be pressed comes back.
+import { h, put, say } from "./dom.js";
+
+const BUTTONS = [
+  ["start", "▶ Start", "Begin a search with the settings above"],
+  ["pause", "⏸ Pause", "Hold the search; Resume goes on with it"],
+  ["step", "Step", "One evaluation of each method"],
+  ["resume", "Resume", "Go on with the search on show"],
+  ["stop", "■ Stop", "End the search; everything found is in the store"],
+];
+
+function render({ model, el }) {
+  const buttons = new Map(BUTTONS.map(([name, text, title]) => [name, h("button", { type: "button", class: "ee-button", title }, text)]));
+  const words = h("span", { class: "ee-run-words", role: "status", "aria-live": "polite" });
+  const bars = h("div", { class: "ee-run-bars" });
+  const root = h("div", { class: "ee-run", role: "group", "aria-label": "Search" }, h("div", { class: "ee-run-buttons" }, ...buttons.values(), words), bars);
+  el.append(root);
+  const lines = new Map();
+  buttons.forEach((button, name) => button.addEventListener("click", () => model.send({ kind: "press", name })));
+
+  function line(name) {
+    const label = h("span", {}), fill = h("div", { class: "ee-run-fill" }), text = h("span", { class: "ee-run-quiet" });
+    const track = h("div", { class: "ee-run-track", role: "progressbar", "aria-valuemin": "0", "aria-valuemax": "100" }, fill);
+    bars.append(label, track, text);
+    const made = { label, fill, text, track };
+    lines.set(name, made);
+    return made;
+  }
+
+  function draw() {
+    const allowed = model.get("allowed"), main = model.get("main");
+    buttons.forEach((button, name) => {
+      button.disabled = !allowed.includes(name);
+      button.classList.toggle("ee-run-main", name === main);
+    });
+    say(words, model.get("words"));
+    root.classList.toggle("ee-projector", model.get("projector"));
+    const progress = model.get("progress"), names = progress.map((one) => one.name);
+    if ([...lines.keys()].join("\n") !== names.join("\n")) {
+      bars.replaceChildren();
+      lines.clear();
+      names.forEach(line);
+    }
+    for (const one of progress) {
+      const { label, fill, text, track } = lines.get(one.name);
+      say(label, one.label);
+      fill.style.width = `${(100 * one.share).toFixed(1)}%`;
+      put(track, "aria-valuenow", Math.round(100 * one.share));
+      put(track, "aria-label", `${one.name} progress`);
+      say(text, one.words);
+    }
+  }
+
+  const ears = ["allowed", "main", "words", "progress", "projector"];
+  ears.forEach((name) => model.on(`change:${name}`, draw));
+  draw();
+  return () => ears.forEach((name) => model.off(`change:${name}`, draw));
+}
+
+export default { render };
