@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .plan import Block, Head, Layer, Shape, macs, parameters, walk
+from .layers import Block, Layer, Shape, macs, parameters, walk
+from .plan import Head
 
 if TYPE_CHECKING:
     from .space import Architecture

@@ -83,7 +83,8 @@ class EarlyExitNetwork(nn.Module):
         x = torch.as_tensor(np.array(images) if isinstance(images, np.ndarray) else images)
         if x.dtype != torch.uint8 or x.ndim not in (3, 4):
             raise ValueError(f"images: expected uint8 (N, H, W[, channels]), got {tuple(x.shape)}, {x.dtype}.")
-        x = x[:, None] if x.ndim == 3 else x.permute(0, 3, 1, 2)
+        # [:, None] would leave strides of both layouts in a grey image, and the first layers would run in the slow one
+        x = (x[..., None] if x.ndim == 3 else x).permute(0, 3, 1, 2)
         if tuple(x.shape[1:]) != self.input_shape:
             raise ValueError(f"images: (channels, H, W) must be {self.input_shape}, got {tuple(x.shape[1:])}.")
         x = x.to(torch.float32).div_(255.0).sub_(self.mean).div_(self.std)
@@ -91,11 +92,7 @@ class EarlyExitNetwork(nn.Module):
 
     def folded(self) -> EarlyExitNetwork:
         """A copy in evaluation mode, batch norms folded into the convolutions before them: faster, same answers."""
-        network = copy.deepcopy(self).eval()
-        for module in network.modules():
-            if isinstance(module, nn.Sequential):
-                _fold(module)
-        return network.to(memory_format=torch.channels_last)
+        return fold(copy.deepcopy(self).eval()).to(memory_format=torch.channels_last)
 
     @torch.inference_mode()
     def infer(self, x, policy: Policy, measure: str = "max_probability", temperature=None, chunk: int = 64):
@@ -147,8 +144,11 @@ def _rows(x: Tensor, index: Tensor) -> Tensor:
     return x.permute(0, 2, 3, 1).index_select(0, index).permute(0, 3, 1, 2)
 
 
-def _fold(sequence: nn.Sequential) -> None:
-    for index in range(len(sequence) - 1):
-        if isinstance(sequence[index], nn.Conv2d) and isinstance(sequence[index + 1], nn.BatchNorm2d):
-            sequence[index] = fuse_conv_bn_eval(sequence[index], sequence[index + 1])
-            sequence[index + 1] = nn.Identity()
+def fold(module: nn.Module) -> nn.Module:
+    """Fold every batch norm of a module in evaluation mode into the convolution before it, in place; returns it."""
+    for sequence in [inner for inner in module.modules() if isinstance(inner, nn.Sequential)]:
+        for index in range(len(sequence) - 1):
+            if isinstance(sequence[index], nn.Conv2d) and isinstance(sequence[index + 1], nn.BatchNorm2d):
+                sequence[index] = fuse_conv_bn_eval(sequence[index], sequence[index + 1])
+                sequence[index + 1] = nn.Identity()
+    return module

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..core import plan as described
-from ..core.plan import Layers, Plan, Shape
+from ..core import layers as described
+from ..core.layers import Layers, Shape
+from ..core.plan import Plan
 from .mobile import initialise
 from .network import EarlyExitNetwork
 

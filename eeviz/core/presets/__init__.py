@@ -6,8 +6,9 @@ import inspect
 
 from ..space import SearchSpace
 from .compact import compact
+from .published import aebnas, edanas, nachos, static
 
-PRESETS = {"compact": compact}
+PRESETS = {"compact": compact, "aebnas": aebnas, "edanas": edanas, "nachos": nachos, "static": static}
 
 
 def preset(name: str, **arguments) -> SearchSpace:

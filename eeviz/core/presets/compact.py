@@ -12,7 +12,8 @@ from functools import lru_cache, partial
 from types import MappingProxyType
 from typing import Any
 
-from ..plan import AveragePool, Block, Convolution, Head, Layers, Linear, MaxPool, Plan, Resize, Shape, macs, through
+from ..layers import AveragePool, Block, Convolution, Layers, Linear, MaxPool, Resize, Shape, macs, through
+from ..plan import Head, Plan
 from ..space import Gene, SearchSpace
 
 STEM = 8
