@@ -1,0 +1,155 @@
+"""Export: files, agreement with PyTorch, the stand-alone runner, mappings, and what is refused."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+onnxruntime = pytest.importorskip("onnxruntime")
+pytest.importorskip("onnx")
+
+from torch import nn  # noqa: E402
+
+import eeviz as ee  # noqa: E402
+from eeviz.core.mapping import Mapping  # noqa: E402
+from eeviz.core.platform import Platform  # noqa: E402
+from eeviz.nn import mobile  # noqa: E402
+from eeviz.nn.describe import describe  # noqa: E402
+from eeviz.nn.export import check, export  # noqa: E402
+from eeviz.nn.network import EarlyExitNetwork  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def network():
+    made = mobile.build(mobile.FASHION, seed=3).eval()
+    generator = torch.Generator().manual_seed(4)
+    for module in made.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.running_mean.normal_(0, 0.1, generator=generator)
+            module.running_var.uniform_(0.5, 2, generator=generator)
+    return made
+
+
+@pytest.fixture(scope="module")
+def samples(network):
+    return torch.randn(40, *network.input_shape, generator=torch.Generator().manual_seed(5))
+
+
+def policy_of(network, samples, shares=(0.4, 0.5, 0.5), measure="max_probability", temperature=None):
+    from eeviz.core.calibration import confidence_of
+
+    with torch.no_grad():
+        sure = confidence_of(network(samples).numpy(), measure, temperature)
+    return ee.Policy([None if s is None else float(np.quantile(sure[:, k], 1 - s)) for k, s in enumerate(shares)])
+
+
+def test_files_run_alone_and_agree(network, samples, tmp_path):
+    done = export(network, policy_of(network, samples), tmp_path, classes=["a"] * 10)
+    assert done.difference <= 1e-4
+    x = samples.numpy()
+    document = json.loads((tmp_path / "network.json").read_text())
+    with torch.no_grad():
+        expected = network(samples).numpy()
+    for step in document["steps"]:
+        out = onnxruntime.InferenceSession(tmp_path / step["file"]).run(None, {"x": x})[0]
+        assert list(out.shape[1:]) == step["output"]
+        if step["kind"] == "segment":
+            x = out
+        else:
+            np.testing.assert_allclose(out, expected[:, step["exit"]], atol=1e-4 * np.abs(expected).max())
+    assert len(done.files) == 8
+
+
+@pytest.mark.parametrize(
+    ("shares", "measure", "temperature"),
+    [
+        ((0.4, 0.5, 0.5), "max_probability", None),
+        ((0.3, None, 0.6), "margin", (0.5, 1.0, 2.0, 1.5)),
+        ((None, 0.5, None), "entropy", (1.5, 0.7, 1.0, 1.0)),
+        ((None, None, None), "max_probability", None),
+        ((1.0, 0.5, 0.5), "max_probability", None),
+    ],
+)
+def test_the_runner_answers_as_the_network(network, samples, tmp_path, shares, measure, temperature):
+    policy = policy_of(network, samples, shares, measure, temperature)
+    done = export(network, policy, tmp_path, measure=measure, temperature=temperature)
+    np.save(tmp_path / "x.npy", samples.numpy())
+    code = "import sys; sys.modules['torch'] = None; sys.modules['eeviz'] = None; import runpy; sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')"
+    command = [sys.executable, "-c", code, str(tmp_path / "run.py"), str(tmp_path / "x.npy")]
+    out = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=True).stdout
+    answers = np.array([line.split() for line in out.splitlines()], dtype=int)
+    expected = network.infer(samples, policy, measure, temperature)
+    assert answers[:, 1].tolist() == expected.exit_of.tolist()
+    assert answers[:, 0].tolist() == expected.predicted.tolist()
+    kept = sum(t is not None for t in policy.thresholds)
+    assert len(done.files) == 2 * (kept + 1), "segments between kept heads are one file"
+
+
+def test_the_runner_is_forty_lines():
+    from eeviz.nn import export as module
+
+    with open(module.__file__.replace("export.py", "runner.py"), encoding="utf-8") as file:
+        assert len(file.readlines()) <= 40
+
+
+def test_a_mapping_parts_the_segments(network, samples, tmp_path):
+    platform, segments = Platform.preset("sensor-gateway-cloud"), describe(network)
+    policy = policy_of(network, samples, (None, 0.5, None))
+    for assignment, heads, expected in (
+        ((0, 1, 1, 2), "own", ["s0", "s1", "h1", "s1", "s2", "h2"]),
+        ((0, 0, 1, 1), "own", ["s0", "h0", "s1", "h1"]),
+        ((0, 0, 1, 1), "next", ["s0", "h1", "s1", "h1"]),
+        ((2, 2, 2, 2), "own", ["s2", "h2", "s2", "h2"]),
+    ):
+        export(network, policy, tmp_path, mapping=Mapping(platform, segments, assignment, policy, heads))
+        document = json.loads((tmp_path / "network.json").read_text())
+        assert [f"{step['kind'][0]}{step['processor']}" for step in document["steps"]] == expected
+        assert document["processors"] == ["sensor", "gateway", "cloud"]
+
+
+def test_signals_and_sequences_are_exported(tmp_path):
+    body = [nn.Sequential(nn.Conv1d(1, 4, 5, stride=2), nn.ReLU()), nn.Conv1d(4, 4, 3)]
+    heads = [nn.Sequential(nn.AdaptiveAvgPool1d(1), nn.Flatten(), nn.Linear(4, 3)) for _ in body]
+    done = export(EarlyExitNetwork(body, heads, (1, 64)).eval(), ee.Policy([0.5]), tmp_path)
+    assert done.difference <= 1e-4
+
+
+def test_training_mode_is_left_as_it_was(network, samples, tmp_path):
+    network.train()
+    export(network, ee.Policy([0.5, None, None]), tmp_path)
+    assert network.training
+    network.eval()
+
+
+def test_what_does_not_fit_is_refused(network, tmp_path):
+    with pytest.raises(ValueError, match="4 exits, which 3 thresholds"):
+        export(network, ee.Policy([0.5, 0.5]), tmp_path)
+    with pytest.raises(ValueError, match="2 temperatures"):
+        export(network, ee.Policy([0.5] * 3), tmp_path, temperature=[1, 1])
+    with pytest.raises(ValueError, match="measure 'learned' cannot be exported"):
+        export(network, ee.Policy([0.5] * 3), tmp_path, measure="learned")
+    small = replace(describe(network))
+    mapping = Mapping(Platform.preset("cortex-m0-m4"), small, (0,) * 4, ee.Policy([0.5] * 3))
+    other = EarlyExitNetwork([nn.Identity()], [nn.Flatten()], (1, 2, 2)).eval()
+    with pytest.raises(ValueError, match="4 segments, the network 1"):
+        export(other, ee.Policy([]), tmp_path, mapping=mapping)
+
+
+def test_a_wrong_file_is_noticed(network, samples, tmp_path):
+    export(network, ee.Policy([None] * 3), tmp_path)
+    changed = nn.Sequential(*network.segments, nn.ReLU())
+    with pytest.raises(ValueError, match=r"differs from PyTorch by|onnxruntime gives"):
+        check(tmp_path / "segment_0.onnx", changed, samples[:2] * 1.5)
+
+
+def test_an_operator_without_onnx_is_told(tmp_path):
+    class Odd(nn.Module):
+        def forward(self, x):
+            return torch.special.bessel_j0(x)
+
+    with pytest.raises(ValueError, match="cannot be exported to ONNX"):
+        export(EarlyExitNetwork([Odd()], [nn.Flatten()], (1, 2, 2)).eval(), ee.Policy([]), tmp_path)
