@@ -1,0 +1,179 @@
+"""SupernetEvaluator: the tables of a space's architectures by weights inherited from its supernet."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from .. import paths
+from ..core.calibration import confidence_of
+from ..core.cost import Cost
+from ..core.records import ExitRecords
+from ..core.space import SearchSpace
+from ..datasets import Dataset, load_dataset
+from .domain import Genome
+from .evaluate import Stopped
+
+CALIBRATION = 500  # training images for batch norms
+CACHE_BYTES = 256 << 20
+FOLDERS = {("compact", "fashion-mnist"): "compact-fashion"}
+
+
+@dataclass(frozen=True)
+class SupernetEvaluator:
+    """Evaluates on `dataset` with the supernet in `folder`; light to send: every process loads what it needs once.
+
+    images : search-validation images, the first so many of each class in turn; None: all. cache_bytes : bound of the
+    activations remembered for backbones that begin alike. Raises ValueError for a folder without a supernet, and for
+    one of another space.
+    """
+
+    dataset: str
+    folder: str
+    images: int | None = None
+    cache_bytes: int = CACHE_BYTES
+
+    def __post_init__(self):
+        if self.images is not None and self.images < 20:
+            raise ValueError(f"images: expected at least 20 or None, got {self.images}.")
+        if self.cache_bytes < 0:
+            raise ValueError(f"cache_bytes: expected at least 0, got {self.cache_bytes}.")
+
+    @cached_property
+    def space(self) -> SearchSpace:
+        """The space that the supernet was trained for."""
+        return _supernet(self.folder).space
+
+    @cached_property
+    def key(self) -> Mapping[str, str | int]:
+        weights = hashlib.sha256((Path(self.folder) / "weights.safetensors").read_bytes()).hexdigest()
+        images = len(_split(self.dataset, "validation", self.images))
+        return {"evaluator": "supernet", "dataset": self.dataset, "weights": weights, "images": images}
+
+    def costs(self, genome: Genome, offered: bool) -> Mapping[str, Cost]:
+        architecture = self.space.decode(genome)
+        return {"macs": (architecture.offered() if offered else architecture.plan).macs()}
+
+    def records(
+        self,
+        genome: Genome,
+        offered: bool,
+        measure: str = "max_probability",
+        split: str = "validation",
+        stopped: Callable[[], bool] | None = None,
+    ) -> ExitRecords:
+        from ..nn.prefixes import Interrupted
+
+        architecture = self.space.decode(genome)
+        everything = architecture.offered()
+        plan = everything if offered else architecture.plan
+        place = {(head.position, head.name): k for k, head in enumerate(everything.heads)}
+        heads = [place[head.position, head.name] for head in plan.heads]
+        try:
+            logits, learned = _prefixes(self).answers(genome, heads, split, stopped)
+        except Interrupted as error:
+            raise Stopped from error
+        if not np.isfinite(logits).all():
+            raise ValueError("the network's answers are not finite (NaN or infinity).")
+        confidence = confidence_of(logits, "max_probability" if measure == "learned" else measure)
+        if measure == "learned":
+            for column, k in enumerate(heads[:-1]):
+                if k not in learned:
+                    raise ValueError(f"{plan.heads[column].name} has no confidence of its own; choose another measure.")
+                confidence[:, column] = learned[k]
+        data = _split(self.dataset, split, self.images)
+        return ExitRecords(
+            confidence,
+            logits.argmax(axis=2),
+            data.labels,
+            {"macs": plan.macs()},
+            position=plan.position,
+            exits=tuple(head.name for head in plan.heads),
+            classes=data.classes,
+            dataset=self.dataset,
+            split=split,
+            measure=measure,
+        )
+
+    def network(self, genome: Genome):
+        """The network of a genome with its own exits, weights inherited, batch norms calibrated on training images."""
+        from ..nn.network import EarlyExitNetwork
+        from ..nn.supernet import recalibrate
+
+        architecture = self.space.decode(genome)
+        everything, plan = architecture.offered(), architecture.plan
+        place = {(head.position, head.name): k for k, head in enumerate(everything.heads)}
+        network = recalibrate(_supernet(self.folder).extract(genome), _calibration(self.folder, self.dataset))
+        branches = [network.branches[place[head.position, head.name]] for head in plan.heads]
+        return EarlyExitNetwork(
+            network.segments, branches, network.input_shape, network.mean, network.std, plan.position
+        ).eval()
+
+
+def supernet_evaluator(space: SearchSpace, dataset: str, **options) -> SupernetEvaluator:
+    """The evaluator of a space on a data set with the supernet that ships with eeviz.
+
+    Raises ValueError where none ships.
+    """
+    if (space.name, dataset) not in FOLDERS:
+        known = "; ".join(f"{s} on {d}" for s, d in FOLDERS)
+        raise ValueError(
+            f"no supernet of the space {space.name!r} on {dataset!r} ships with eeviz (there is: {known}): train one "
+            "with python -m eeviz.nn.make_supernet and pass evaluator=SupernetEvaluator(dataset, folder)."
+        )
+    evaluator = SupernetEvaluator(dataset, str(paths.data() / "supernet" / FOLDERS[space.name, dataset]), **options)
+    if evaluator.space != space:
+        raise ValueError(
+            f"the supernet was trained for the space {evaluator.space.name!r} with {dict(evaluator.space.arguments)}, "
+            f"not with {dict(space.arguments)}."
+        )
+    return evaluator
+
+
+@lru_cache(maxsize=1)
+def _supernet(folder: str):
+    from ..nn.supernet_file import load_supernet
+
+    return load_supernet(folder)
+
+
+@lru_cache(maxsize=2)  # one evaluator's two sizes of a benchmark; each may hold cache_bytes
+def _prefixes(evaluator: SupernetEvaluator):
+    from ..nn.prefixes import Prefixes
+
+    splits = {
+        name: lambda name=name: _split(evaluator.dataset, name, evaluator.images).images
+        for name in ("validation", "test")
+    }
+    calibration = _calibration(evaluator.folder, evaluator.dataset)
+    return Prefixes(_supernet(evaluator.folder), calibration, splits, evaluator.cache_bytes)
+
+
+@lru_cache(maxsize=4)
+def _split(dataset: str, split: str, images: int | None) -> Dataset:
+    data = load_dataset(dataset, split)
+    if split != "validation" or images is None or images >= len(data):
+        return data
+    rank = np.empty(len(data), dtype=int)  # of each sample within its class
+    for label in np.unique(data.labels):
+        own = np.flatnonzero(data.labels == label)
+        rank[own] = np.arange(len(own))
+    chosen = np.sort(np.lexsort((np.arange(len(data)), rank))[:images])
+    return Dataset(data.images[chosen], data.labels[chosen], data.classes, data.name, data.split, data.source)
+
+
+@lru_cache(maxsize=2)
+def _calibration(folder: str, dataset: str) -> np.ndarray:
+    """(CALIBRATION, H, W[, 3]) uint8 training images, those beside the weights where the training set is not at hand."""
+    stored = Path(folder) / "calibration.npz"
+    if stored.is_file():
+        with np.load(stored, allow_pickle=False) as arrays:
+            return arrays["images"]
+    training = load_dataset(dataset, "train")
+    chosen = np.sort(np.random.default_rng(0).choice(len(training), CALIBRATION, replace=False))
+    return training.images[chosen]
