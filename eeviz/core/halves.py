@@ -6,12 +6,14 @@ nothing can be calibrated there, and one held-out set has to serve for choosing 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from .calibration import fit_temperature
+from .front import Front
 from .metrics import Interval, mean_interval, own_accuracy
 from .policy import Policy, route
 from .records import ExitRecords
@@ -22,12 +24,12 @@ from .thresholds import choose, front
 class Crossed:
     """Figures over S shuffles; in each, every one of the N samples is reported once, by the half it was not used in.
 
-    asked : the drop that policies were chosen for. right (S, N): answered right by the early-exit network, 0 or 1; final
+    condition : what policies were chosen for. right (S, N): answered right by the early-exit network, 0 or 1; final
     (N,): by the final classifier; spent (S, N): cost. policies : (S, 2). static : cost of the network without exits.
     """
 
     records: ExitRecords
-    asked: float
+    condition: Mapping[str, Any]
     right: np.ndarray
     final: np.ndarray
     spent: np.ndarray
@@ -55,6 +57,10 @@ class Crossed:
         whole = self.records if self.records.weight is None else _unweighted(self.records)
         return mean_interval(whole, 1 - self.spent.mean(axis=0) / self.static)
 
+    def against(self, right) -> Interval:
+        """The early-exit network's accuracy minus that of another one, right (N,) where that is right, by sample."""
+        return mean_interval(self.records, self.right.mean(axis=0) - np.asarray(right, dtype=np.float64))
+
     def by_shuffle(self) -> list[dict[str, float]]:
         """Drop and saving of each shuffle."""
         weight = np.ones(len(self.records)) if self.records.weight is None else self.records.weight
@@ -67,7 +73,7 @@ class Crossed:
 
 def crossed(
     records: ExitRecords,
-    max_drop: Sequence[float] = (0.0, 0.005, 0.01),
+    conditions: Sequence[Mapping[str, Any]] = ({"max_drop": 0.0}, {"max_drop": 0.005}, {"max_drop": 0.01}),
     *,
     shuffles: int = 5,
     seed: int = 0,
@@ -75,18 +81,22 @@ def crossed(
     max_exits: int | None = None,
     refit: bool = True,
 ) -> list[Crossed]:
-    """One Crossed for each drop that is asked for; positions, designs and thresholds are chosen on each half anew.
+    """One Crossed for each condition; positions, designs and thresholds are chosen on each half anew.
 
     records : with logits, unless refit=False; refit : temperatures too are fitted on the choosing half. Groups stay
-    together. Where no policy of a half has a drop as small as asked, its most accurate one is taken.
-    Raises ValueError without logits and for fewer than two samples or groups.
+    together. conditions : one of max_drop, max_cost and min_accuracy each, as in `tune`, or as_good_as: (N,) where
+    another network is right, whose accuracy on the choosing half is then asked for. Where no policy of a half reaches
+    the accuracy asked for, its most accurate one is taken.
+    Raises ValueError without logits, for unknown conditions and for fewer than two samples or groups.
     """
     if refit and records.logits is None:
         raise ValueError("these records hold no logits: temperatures cannot be fitted anew; use refit=False.")
-    samples, right, spent = len(records), {}, {}
-    for drop in max_drop:
-        right[drop], spent[drop] = np.zeros((shuffles, samples)), np.zeros((shuffles, samples))
-    policies: dict[float, list[list[Policy]]] = {drop: [[] for _ in range(shuffles)] for drop in max_drop}
+    for condition in conditions:
+        if len(condition) != 1 or next(iter(condition)) not in _CONDITIONS:
+            raise ValueError(f"condition {dict(condition)!r}: expected exactly one of {', '.join(_CONDITIONS)}.")
+    right = np.zeros((len(conditions), shuffles, len(records)))
+    spent = np.zeros_like(right)
+    policies: list[list[list[Policy]]] = [[[] for _ in range(shuffles)] for _ in conditions]
     for shuffle in range(shuffles):
         halves = split_in_two(records, seed + shuffle)
         for chosen_on, reported in (halves, halves[::-1]):
@@ -96,14 +106,20 @@ def crossed(
                 choosing = choosing.with_confidence(records.measure, temperature)
                 reporting = reporting.with_confidence(records.measure, temperature)
             best = front(choosing, cost, max_exits=max_exits, refine=True)
-            for drop in max_drop:
-                policy = best.policy(_index(best, choosing, drop))
+            for index, condition in enumerate(conditions):
+                policy = best.policy(_index(best, choosing, condition, chosen_on))
                 routing = route(reporting, policy, cost)
-                right[drop][shuffle, reported] = routing.right
-                spent[drop][shuffle, reported] = routing.cost_at[routing.exit_of]
-                policies[drop][shuffle].append(policy)
+                right[index, shuffle, reported] = routing.right
+                spent[index, shuffle, reported] = routing.cost_at[routing.exit_of]
+                policies[index][shuffle].append(policy)
     final, static = records.correct[:, -1].astype(np.float64), records.cost(cost).static
-    return [Crossed(records, d, right[d], final, spent[d], tuple(map(tuple, policies[d])), static) for d in max_drop]
+    return [
+        Crossed(records, condition, right[k], final, spent[k], tuple(map(tuple, policies[k])), static)
+        for k, condition in enumerate(conditions)
+    ]
+
+
+_CONDITIONS = ("max_drop", "max_cost", "min_accuracy", "as_good_as")
 
 
 def split_in_two(records: ExitRecords, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -117,10 +133,15 @@ def split_in_two(records: ExitRecords, seed: int) -> tuple[np.ndarray, np.ndarra
     return np.flatnonzero(first[index]), np.flatnonzero(~first[index])
 
 
-def _index(best, choosing: ExitRecords, drop: float) -> int:
-    if best.accuracy[-1] < own_accuracy(choosing)[-1] - drop:
-        return len(best) - 1
-    return choose(best, choosing, max_drop=drop)
+def _index(best: Front, choosing: ExitRecords, condition: Mapping[str, Any], chosen_on: np.ndarray) -> int:
+    (name, value), weight = next(iter(condition.items())), choosing.units
+    if name == "max_cost":
+        return choose(best, choosing, max_cost=value)
+    if name == "max_drop":
+        value = own_accuracy(choosing)[-1] - value
+    elif name == "as_good_as":
+        value = float(np.asarray(value, dtype=np.float64)[chosen_on] @ weight / weight.sum())
+    return choose(best, choosing, min_accuracy=min(value, best.accuracy[-1]))
 
 
 def _unweighted(records: ExitRecords) -> ExitRecords:

@@ -103,7 +103,7 @@ class Standard:
     std: Tensor | None = None
 
     def __call__(self, batch: np.ndarray) -> Tensor:
-        x = torch.as_tensor(np.ascontiguousarray(batch)).to(torch.float32)
+        x = torch.as_tensor(np.array(batch)).to(torch.float32)  # a copy: read-only arrays are welcome
         if self.channels_last:
             x = x[:, None] if self.picture and self.dimensions == 3 else x.movedim(-1, 1)
         if self.picture:

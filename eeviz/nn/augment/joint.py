@@ -22,7 +22,7 @@ from torch import nn
 from ..training import Recipe, joint_loss
 from .branches import Sized
 from .inputs import Samples, Vary, samples_of, variation
-from .result import Augmentation, logits_of, records_of
+from .result import Augmentation, collecting, records_of
 from .stream import Step, batches
 
 
@@ -90,12 +90,17 @@ class JointRun:
 
     def __iter__(self) -> Iterator[Step]:
         yield from self._train()
-        self.result = self.finished()
+        yield from self._collect()
 
     def finished(self) -> Augmentation:
         """The augmentation with the weights as they are now."""
+        for _ in self._collect():
+            pass
+        return self.result
+
+    def _collect(self) -> Iterator[Step]:
         parts = nn.ModuleList([self.segments, self.branches]).eval()
-        logits = logits_of(parts[0], parts[1], self.sized, self.calibration)
+        logits = yield from collecting(parts[0], parts[1], self.sized, self.calibration)
         old = self.before.records
         costs = {name: _part(cost, self.columns) for name, cost in old.costs.items() if name == "macs"}
         records = records_of(
@@ -145,7 +150,7 @@ class JointRun:
             if self.checkpoint and (time.perf_counter() - saved > 60 or progress >= 1):
                 self._save(parts, optimizer, step, seconds)
                 saved = time.perf_counter()
-            yield Step(min(progress, 1.0), step, steps, (float(loss.detach()),), tuple(average), seconds)
+            yield Step(min(progress, 1.0), step, steps, (float(loss.detach()),), tuple(average), seconds, "joint")
         parts.eval()
 
     def _optimizer(self) -> torch.optim.SGD:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -22,6 +23,7 @@ from .branches import Sized
 from .graph import Graph, Location
 from .inputs import Samples, samples_of
 from .network import AugmentedNetwork
+from .stream import Step
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -127,19 +129,31 @@ class Augmentation:
         ).with_confidence(self.records.measure, self.records.temperature)
 
 
-@torch.no_grad()
-def logits_of(segments, branches, sized: Sequence[Sized], samples: Samples, batch: int = 128) -> np.ndarray:
+def logits_of(segments, branches, sized: Sequence[Sized], samples: Samples) -> np.ndarray:
     """Logits (N, E, C) float32 of every branch and the final classifier, in the order of the samples."""
+    work = collecting(segments, branches, sized, samples)
+    while True:
+        try:
+            next(work)
+        except StopIteration as end:
+            return end.value
+
+
+def collecting(segments, branches, sized: Sequence[Sized], samples: Samples, batch: int = 128) -> Iterator[Step]:
+    """`logits_of` in steps (a Step a batch); the generator's value is the logits."""
     parts: list[np.ndarray] = []
     for branch in branches:
         branch.eval()
-    for start in range(0, len(samples), batch):
-        x = samples.batch(np.arange(start, min(start + batch, len(samples))))
+    started, steps = time.perf_counter(), -(-len(samples) // batch)
+    for step in range(steps):
+        x = samples.batch(np.arange(step * batch, min((step + 1) * batch, len(samples))))
         out: list[Tensor] = []
-        for k, segment in enumerate(segments):
-            x = segment(x)
-            out += [b(x) for b, size in zip(branches, sized, strict=True) if size.location == k]
+        with torch.no_grad():
+            for k, segment in enumerate(segments):
+                x = segment(x)
+                out += [b(x) for b, size in zip(branches, sized, strict=True) if size.location == k]
         parts.append(torch.stack([*out, x], dim=1).numpy())
+        yield Step((step + 1) / steps, step + 1, steps, (), (), time.perf_counter() - started, "calibration")
     return np.concatenate(parts)
 
 

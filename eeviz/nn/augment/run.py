@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,7 +15,8 @@ from torch import nn
 from . import branches as design_catalogue
 from .graph import Graph, Location, analyse, segment_macs
 from .inputs import Prepare, Vary, classes_of, samples_of, variation
-from .result import Augmentation, costs_of, logits_of, records_of
+from .joint import JointRecipe, JointRun
+from .result import Augmentation, collecting, costs_of, records_of
 from .stream import BranchRecipe, Step, train_branches
 
 QUICK, FULL = 2.0, 12.0  # passes over the training samples
@@ -42,7 +44,8 @@ class AugmentRun:
     samples, the thresholds then have the other half. platform : a Platform; its segments are then mapped, too.
     max_exits : early exits at most. designs : of `branches.DESIGNS`, or {design: share of the model's MACs}.
     locations : how many candidate locations get branches at most, or their indices. epochs, seed, time_budget
-    (seconds of training), recipe : see `BranchRecipe`; joint : epochs of light fine-tuning of everything afterwards.
+    (seconds of training), recipe : see `BranchRecipe`. joint : epochs, or a JointRecipe, of fine-tuning everything
+    afterwards, with the branches that the frozen front makes use of.
     mean, std, prepare : see `inputs.samples_of`. vary : see `inputs.variation`. balance : accuracy becomes balanced
     accuracy. measure : of confidence. cost : what `front` minimises. checkpoint : file to write and resume from.
     """
@@ -68,6 +71,7 @@ class AugmentRun:
         balance: bool = False,
         measure: str = "max_probability",
         cost: str = "macs",
+        joint: JointRecipe | float | None = None,
         checkpoint: Path | str | None = None,
     ):
         self.notes: list[str] = []
@@ -95,28 +99,52 @@ class AugmentRun:
         self.segments = self.graph.segments([place.index for place in self.locations])
         self.sized, self.branches = _built(self.graph, self.locations, shares, self.recipe.seed)
         self.vary = variation(self.training, vary)
+        self.joint = joint if joint is None or isinstance(joint, JointRecipe) else JointRecipe(epochs=joint, seed=seed)
         self.platform, self.max_exits, self.balance = platform, max_exits, balance
-        self.measure, self.cost, self.checkpoint = measure, cost, checkpoint
+        self.measure, self.cost = measure, cost
+        self.checkpoint, self.checkpoint_every = checkpoint, 30.0  # seconds
         self.result: Augmentation | None = None
 
     def __iter__(self) -> Iterator[Step]:
         yield from train_branches(
-            self.segments, self.branches, self.sized, self.training, self.vary, self.recipe, self.checkpoint
-        )
-        self.result = self.finished()
+            self.segments, self.branches, self.sized, self.training, self.vary, self.recipe,
+            self.checkpoint, self.checkpoint_every,
+        )  # fmt: skip
+        yield from self._collect()
+        if self.joint is not None:
+            columns = sorted(self._worth_most())
+            run = JointRun(self.result, self.training, self.calibration, self.joint, columns, self.vary)
+            yield from run
+            self.result = run.result
+        if self.platform is not None:
+            self.result = self.result.mapped(self.platform)
 
     def finished(self) -> Augmentation:
         """The augmentation with the branches as they are now: what a stopped run is still good for."""
+        for _ in self._collect():
+            pass
+        return self.result
+
+    def _collect(self) -> Iterator[Step]:
         costs = {"macs": costs_of(self.sized, segment_macs(self.segments, self.graph.example))}
-        logits = logits_of(self.segments, self.branches, self.sized, self.calibration)
+        logits = yield from collecting(self.segments, self.branches, self.sized, self.calibration)
         records = records_of(
             logits, self.calibration, costs, self.sized, self.locations, True, self.balance, self.measure
         )
-        made = Augmentation(
+        self.result = Augmentation(
             self.graph, self.locations, self.sized, self.branches, records, self.calibration.prepare,
             self.max_exits, self.cost, tuple(self.notes),
         )  # fmt: skip
-        return made if self.platform is None else made.mapped(self.platform)
+
+    def _worth_most(self) -> set[int]:
+        """One column a location: of those that the frozen front keeps most often, else the location's dearest."""
+        kept = np.isfinite(self.result.front.thresholds).sum(axis=0)  # (E - 1,)
+        best: dict[int, int] = {}
+        for column, size in enumerate(self.sized):
+            rival = best.get(size.location)
+            if rival is None or (kept[column], size.macs) > (kept[rival], self.sized[rival].macs):
+                best[size.location] = column
+        return {column for column in best.values() if kept[column]} or set(best.values())
 
     def _check_labels(self) -> None:
         for part, name in ((self.calibration, "calibration"), (self.training, "training")):
@@ -178,3 +206,6 @@ def _built(graph: Graph, locations, shares: dict[str, float], seed: int):
             sized.append(design_catalogue.Sized(place, design, size.width, size.macs))
             modules.append(module.to(memory_format=torch.channels_last) if len(location.shape) == 3 else module)
     return tuple(sized), tuple(modules)
+
+
+augment.__signature__ = inspect.signature(AugmentRun)  # help(augment) shows every option with its default

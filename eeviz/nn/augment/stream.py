@@ -59,8 +59,11 @@ class BranchRecipe:
 
 @dataclass(frozen=True)
 class Step:
-    """One training step is over. progress in [0, 1]; accuracy (B,) and loss (B,) per branch, moving averages over the
-    varied training samples (deep branches look better here than on new ones); seconds since the start."""
+    """One step is over. stage : "branches", "joint" or "calibration"; progress in it in [0, 1]; seconds since it began.
+
+    loss (B,) and accuracy (B,) per branch: moving averages over the varied training samples (deep branches look better
+    there than on new ones); with stage "joint" one loss, and the final classifier's accuracy last; else empty.
+    """
 
     progress: float
     step: int
@@ -68,6 +71,7 @@ class Step:
     loss: tuple[float, ...]
     accuracy: tuple[float, ...]
     seconds: float
+    stage: str = "branches"
 
 
 def train_branches(

@@ -1,0 +1,185 @@
+"""How many MACs does augmentation save on CIFAR-10 networks that others trained, at which loss of accuracy?
+
+ResNet-20 and ResNet-32 (public checkpoints, trained on all 50,000 training images, so that nothing can be calibrated
+there): branches learn on the training images, backbone frozen; the 10,000 test images in two random halves, positions,
+designs, temperatures and thresholds from one, figures from the other, both ways, five shuffles; intervals by bootstrap
+over images. quick: at most 3 minutes for both networks together on 2 cores. full: at most 45. joint: the backbone is
+fine-tuned, too. Each network is a process of its own with one thread.
+
+Run: python benchmarks/augment_cifar.py quick|full|joint --weights resnet20=FILE resnet32=FILE [--save]
+CIFAR-10 must be where `eeviz.load_dataset("cifar10")` finds it (EEVIZ_DATA).
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from _line import report
+
+import eeviz as ee
+from eeviz.core.halves import crossed
+
+MARGIN = 0.002  # a policy tuned on 5,000 images loses about so much more on new ones; asked for less from the start
+DROPS = (0.0, 0.005, 0.01)
+BARS = {"quick": 0.35, "full": 0.40, "joint": 0.50}
+LIMIT_SECONDS = {"quick": 180, "full": 2700, "joint": 2700}
+SETTINGS = {
+    "quick": {
+        "resnet20": {"locations": [2, 3, 4, 5], "designs": ["mlp", "deep"], "time_budget": 105.0},
+        "resnet32": {"locations": [4, 6, 7, 8], "designs": ["mlp", "deep"], "time_budget": 95.0},
+    },
+    "full": {
+        "resnet20": {"locations": 7, "epochs": 8.0},
+        "resnet32": {"locations": 8, "epochs": 5.0},
+    },
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("mode", choices=list(BARS))
+    parser.add_argument(
+        "--weights", nargs="+", required=True, metavar="NAME=FILE", help="checkpoints of known networks"
+    )
+    parser.add_argument("--work", type=Path, help="folder for records and checkpoints; a run found there is resumed")
+    parser.add_argument("--only", help="(used by the benchmark itself) augment this network in this process")
+    parser.add_argument("--save", action="store_true")
+    options = parser.parse_args()
+    weights = dict(entry.split("=", 1) for entry in options.weights)
+    if options.only:
+        augmented(options.mode, options.only, weights[options.only], options.work)
+        return
+    with tempfile.TemporaryDirectory() as temporary:
+        work = options.work or Path(temporary)
+        work.mkdir(parents=True, exist_ok=True)
+        started = time.perf_counter()
+        each = [
+            subprocess.Popen([sys.executable, __file__, *sys.argv[1:], "--work", str(work), "--only", name])
+            for name in weights
+        ]
+        if any(process.wait() for process in each):
+            sys.exit("a network could not be augmented; see above.")
+        whole = time.perf_counter() - started
+        tables = {name: ee.ExitRecords.load(work / f"{options.mode}-{name}.npz") for name in weights}
+        flows = {name: json.loads((work / f"{options.mode}-{name}.json").read_text()) for name in weights}
+    report(
+        f"augment, {options.mode}: time",
+        {"seconds_for_all": whole, **{f"{name}_seconds": flow["seconds"] for name, flow in flows.items()}},
+        at_most={"seconds_for_all": LIMIT_SECONDS[options.mode]},
+        networks=list(weights),
+    )
+    for name, records in tables.items():
+        figures_of(options.mode, name, records, flows[name])
+    if {"resnet20", "resnet32"} <= set(tables):
+        sibling(options.mode, tables["resnet32"], tables["resnet20"])
+
+
+def augmented(mode: str, name: str, checkpoint: str, work: Path) -> None:
+    """The whole flow for one network: load, read the graph, train branches, collect, solve; records into `work`."""
+    import torch
+
+    from eeviz.nn import known
+    from eeviz.nn.augment import AugmentRun, JointRecipe, JointRun
+
+    torch.set_num_threads(1)
+    started = time.perf_counter()
+    model = known.load(name, checkpoint)
+    test = ee.load_dataset("cifar10", "test")
+    parts = [ee.load_dataset("cifar10", split) for split in ("train", "validation")]
+    training = (np.concatenate([p.images for p in parts]), np.concatenate([p.labels for p in parts]))
+    run = AugmentRun(
+        model,
+        test,
+        training=training,
+        mean=known.IMAGENET_MEAN,
+        std=known.IMAGENET_STD,
+        checkpoint=work / f"{mode}-{name}.pt" if mode != "quick" else None,
+        **SETTINGS["full" if mode == "joint" else mode][name],
+    )
+    loaded = time.perf_counter() - started
+    steps = told(name, run)
+    made, trained = run.result, time.perf_counter() - started
+    if mode == "joint":
+        joint = JointRun(made, training, test, JointRecipe(), checkpoint=work / f"{mode}-{name}-joint.pt")
+        told(name, joint)
+        made = joint.result
+    policy = made.best(max_drop=0.01 - MARGIN)  # the decision a user gets; the figures below decide on halves
+    seconds = time.perf_counter() - started
+    made.records.save(work / f"{mode}-{name}.npz")
+    flow = {
+        "seconds": seconds,
+        "loading": loaded,
+        "training": trained - loaded,
+        "images": steps * run.recipe.batch,
+        "branches": [f"{made.locations[s.location].name} {s.design} {s.width}: {s.macs}" for s in made.sized],
+        "kept": [made.records.exits[k] for k in made.columns(policy)],
+        "model_right": int((made.records.predicted[:, -1] == made.records.label).sum()),
+    }
+    (work / f"{mode}-{name}.json").write_text(json.dumps(flow))
+
+
+def told(name: str, run) -> int:
+    """Run to the end, with a line now and then; training steps it took."""
+    steps = 0
+    for event in run:
+        steps += event.stage != "calibration"
+        if event.step % 100 == 0:
+            print(f"{name} {event.stage} {event.progress:.0%}, {event.seconds:.0f} s", file=sys.stderr, flush=True)
+    return steps
+
+
+def figures_of(mode: str, name: str, records: ee.ExitRecords, flow: dict) -> None:
+    """One line for each drop: report drop and saving, with intervals, and how far the shuffles lie apart."""
+    conditions = [{"max_drop": drop - MARGIN} for drop in DROPS]
+    for drop, made in zip(DROPS, crossed(records, conditions, max_exits=3), strict=True):
+        shuffles = made.by_shuffle()
+        figures = {
+            "macs_saved": made.saving.value,
+            "macs_saved_interval": rounded(made.saving),
+            "drop_pp": 100 * made.drop.value,
+            "drop_pp_interval": rounded(made.drop, 100),
+            "shuffles_saved": [round(s["saving"], 4) for s in shuffles],
+            "shuffles_drop_pp": [round(100 * s["drop"], 3) for s in shuffles],
+            "static_accuracy": float(made.final.mean()),
+            "static_macs": made.static,
+        }
+        bars = {"at_least": {"macs_saved": BARS[mode]}, "at_most": {"drop_pp": 1.0}} if drop == DROPS[-1] else {}
+        report(
+            f"augment, {mode}: {name}",
+            figures,
+            **bars,
+            asked_drop_pp=100 * (drop - MARGIN),
+            images=flow["images"],
+            branches=flow["branches"],
+            chosen=sorted({records.exits[k] for pair in made.policies for p in pair for k in np.flatnonzero(p.kept)}),
+        )
+
+
+def sibling(mode: str, larger: ee.ExitRecords, smaller: ee.ExitRecords) -> None:
+    """ResNet-32 made early-exit against plain ResNet-20, on the same images."""
+    right, macs = smaller.correct[:, -1], smaller.cost().static
+    equal, budget = crossed(larger, [{"as_good_as": right}, {"max_cost": macs}], max_exits=3)
+    for made, words in ((equal, "asked for its accuracy"), (budget, "asked for its MACs")):
+        gain = made.against(right)
+        report(
+            f"augment, {mode}: resnet32 early-exit against plain resnet20",
+            {
+                "macs_of_resnet20": float(made.spent.mean() / macs),
+                "accuracy_gain_pp": 100 * gain.value,
+                "accuracy_gain_pp_interval": rounded(gain, 100),
+            },
+            condition=words,
+        )
+
+
+def rounded(interval, scale: float = 1.0) -> list[float]:
+    return [round(scale * interval.low, 4), round(scale * interval.high, 4)]
+
+
+if __name__ == "__main__":
+    main()
