@@ -23,6 +23,7 @@ _HOME = {
     "augment": "eeviz.nn.augment",
     "front": "eeviz.core.thresholds",
     "tune": "eeviz.core.thresholds",
+    "search": "eeviz.search.run",
     "load_dataset": "eeviz.datasets",
     "load_demo": "eeviz.demos",
     "demos": "eeviz.demos",

@@ -17,7 +17,11 @@ from eeviz.packages import install_state, is_installed, pip_line
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; returns the exit code."""
-    parser, arguments = _parse(sys.argv[1:] if argv is None else argv)
+    try:
+        parser, arguments = _parse(sys.argv[1:] if argv is None else argv)
+    except environment.InstallError as error:
+        print(error, file=sys.stderr)
+        return 1
     if arguments.command is None:
         parser.print_help()
         return 0
@@ -28,9 +32,8 @@ def main(argv: list[str] | None = None) -> int:
     try:
         if arguments.venv and not _runs_in(arguments.venv):
             return _in_venv(arguments)
-        return {"run": _run, "lab": _lab, "test": _test, "install": _install, "status": _status}[arguments.command](
-            arguments
-        )
+        commands = {"run": _run, "lab": _lab, "test": _test, "install": _install, "status": _status, "search": _search}
+        return commands[arguments.command](arguments)
     except (environment.InstallError, serve.ServeError) as error:
         print(error, file=sys.stderr)
         return 1
@@ -57,6 +60,12 @@ def _parse(argv):
     commands.add_parser("test", help="install what is missing and run every test; options go on to pytest")
     commands.add_parser("install", help="install everything in requirements.txt now")
     commands.add_parser("status", help="say how far the installation is")
+    found = commands.add_parser("search", help="search for early-exit networks without a notebook")
+    if "search" in argv and "test" not in argv:  # the search itself knows what it takes, but its imports are heavy
+        _need("pymoo", "Searches")
+        from eeviz.search.command import add_arguments
+
+        add_arguments(found)
     arguments, rest = parser.parse_known_args(argv)
     if rest and arguments.command != "test":
         parser.error(f"unknown argument: {' '.join(rest)}")
@@ -166,6 +175,12 @@ def _install(arguments) -> int:
         raise environment.InstallError("Nothing is installed into a system's Python; use --venv .venv.")
     here.install_everything(_say)
     return _status(arguments)
+
+
+def _search(arguments) -> int:
+    from eeviz.search.command import command
+
+    return command(arguments, _say)
 
 
 def _status(_) -> int:

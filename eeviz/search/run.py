@@ -95,6 +95,7 @@ class SearchRun:
         dispatcher: Dispatcher,
         algorithm: str = "nsga2",
         population: int = 40,
+        batches: tuple[int, int] | None = None,
     ):
         settings.check(evaluations, seconds, seed, algorithm, population)
         self.evaluator, self.method, self.goal = evaluator, method, goal
@@ -113,11 +114,11 @@ class SearchRun:
         self._situation = Situation(
             self.space, domain, goal, self.budgets, costs, self.reference, algorithm, population
         )
-        self._first, self._batch = method.batches(evaluations)
+        self._first, self._batch = batches or method.batches(evaluations)
         self._dispatcher, self._stop = dispatcher, threading.Event()
         self._store = Store(store, settings.space_key(self.space))
         try:
-            self._run = self._store.run(self.settings)
+            self._run = self._store.run(self.settings, evaluations)
             self._take_up()
         except BaseException:
             self._store.close()
@@ -205,6 +206,12 @@ class SearchRun:
             history=tuple(self._history.steps),
             archive=archive,
         )
+
+    @property
+    def readings_path(self) -> Path | None:
+        """Where readings of the report split are logged: beside the store; None for a run in memory."""
+        path = self._store.path
+        return None if path is None else path.with_name(f"{path.name}.readings.json")
 
     def records(self, candidate: int) -> ExitRecords:
         """Records of a candidate (by id) on search-validation, with the confidence its method leaves by."""

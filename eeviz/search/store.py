@@ -25,7 +25,8 @@ FORMAT, VERSION = "eeviz-search", 1
 BUSY_SECONDS = 5.0
 _SCHEMA = """
 create table meta (key text primary key, value text not null);
-create table runs (id integer primary key, key text not null unique, settings text not null, created text not null);
+create table runs (
+  id integer primary key, key text not null unique, settings text not null, total integer not null, created text not null);
 create table generations (
   run integer not null references runs (id), generation integer not null, genomes text not null, tau text not null,
   primary key (run, generation));
@@ -100,25 +101,27 @@ class Store:
         with self._lock:
             self._db.close()
 
-    def run(self, settings: Mapping) -> int:
-        """The id of the run with these settings, a new one where there is none."""
+    def run(self, settings: Mapping, total: int) -> int:
+        """The id of the run with these settings, a new one where there is none; total : evaluations it is to have."""
         key = _text(settings)
         with self._told(), self._transaction():
             row = self._db.execute("select id from runs where key = ?", (key,)).fetchone()
             if row:
+                self._db.execute("update runs set total = ? where id = ?", (total, row[0]))
                 return row[0]
             now = datetime.now(UTC).isoformat(timespec="seconds")
-            done = self._db.execute("insert into runs (key, settings, created) values (?, ?, ?)", (key, key, now))
+            insert = "insert into runs (key, settings, total, created) values (?, ?, ?, ?)"
+            done = self._db.execute(insert, (key, key, total, now))
             return int(done.lastrowid)
 
     def runs(self) -> list[dict]:
-        """Every run, newest last: id, created, settings, evaluations done, failed, seconds."""
-        query = """select runs.id, created, settings, count(e.id), coalesce(sum(e.failed != ''), 0),
+        """Every run, newest last: id, created, settings, total, evaluations done, failed, seconds."""
+        query = """select runs.id, created, settings, total, count(e.id), coalesce(sum(e.failed != ''), 0),
                    coalesce(max(e.clock), 0) from runs left join evaluations e on e.run = runs.id
                    group by runs.id order by runs.id"""
         with self._told():
             rows = self._db.execute(query).fetchall()
-        names = ("id", "created", "settings", "evaluations", "failed", "seconds")
+        names = ("id", "created", "settings", "total", "evaluations", "failed", "seconds")
         return [dict(zip(names, row, strict=True)) | {"settings": json.loads(row[2])} for row in rows]
 
     def add_generation(self, run: int, generation: int, genomes, tau: Mapping[str, float]) -> None:
