@@ -1,0 +1,129 @@
+"""Workers that die, raise or answer NaN: retried, then recorded as failed, never paired with another's score."""
+
+import multiprocessing
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
+
+import numpy as np
+import pytest
+from search_fakes import SPACE, FakeEvaluator
+
+from eeviz.search.dispatch import Dispatcher, Task, process_pool
+from eeviz.search.goal import Goal
+from eeviz.search.methods import method
+
+METHOD = method("nachos")  # the quickest to score
+RNG = np.random.default_rng(0)
+GENOMES = [METHOD.domain(SPACE).sample(RNG) for _ in range(5)]
+
+
+def tasks(trouble=()):
+    evaluator = FakeEvaluator(trouble=tuple(trouble))
+    return [Task(i, g, evaluator, METHOD, Goal()) for i, g in enumerate(GENOMES)]
+
+
+def never():
+    return False
+
+
+def results(dispatcher, trouble=()):
+    try:
+        return {done.index: done for done in dispatcher.run(tasks(trouble), never)}
+    finally:
+        dispatcher.close()
+
+
+@pytest.fixture(scope="module")
+def right():
+    return results(Dispatcher())
+
+
+def check(found, right, failed):
+    assert sorted(found) == list(range(len(GENOMES)))
+    for i, done in found.items():
+        assert done.genome == GENOMES[i]
+        if i == failed:
+            assert done.failed
+            assert done.records is None
+            assert not len(done.points)
+        else:
+            assert not done.failed
+            assert done.points.error.tolist() == right[i].points.error.tolist()
+            assert (done.records.confidence == right[i].records.confidence).all()
+
+
+@pytest.mark.parametrize("kind", ["nan", "raise"])
+@pytest.mark.parametrize("make", [Dispatcher, lambda: Dispatcher(workers=2)], ids=["here", "processes"])
+def test_a_bad_evaluation_is_recorded_as_failed(make, kind, right):
+    found = results(make(), [(GENOMES[2], kind)])
+    check(found, right, failed=2)
+    assert ("NaN" in found[2].failed) if kind == "nan" else ("tried 2 times: OSError" in found[2].failed)
+
+
+def test_a_worker_that_always_dies_fails_its_own_evaluation_only(right):
+    found = results(Dispatcher(workers=2), [(GENOMES[1], "kill")])
+    check(found, right, failed=1)
+    assert "tried 2 times" in found[1].failed
+
+
+def test_a_broken_executor_of_the_caller_is_replaced(right):
+    with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
+        check(results(Dispatcher(pool), [(GENOMES[4], "kill")]), right, failed=4)
+
+
+class Shuffled(Executor):
+    """Runs everything at once, answers in the wrong order; the first `losses` submissions are lost."""
+
+    def __init__(self, losses=0):
+        self.losses = losses
+        self.waiting = []
+
+    def submit(self, fn, /, *args, **kwargs):
+        future = Future()
+        if self.losses:
+            self.losses -= 1
+            future.set_exception(ConnectionError("the worker has gone"))
+        else:
+            future.set_result(fn(*args, **kwargs))
+        return future
+
+
+def test_a_lost_evaluation_is_done_again(right):
+    check(results(Dispatcher(Shuffled(losses=2))), right, failed=None)
+
+
+class Mixed(Executor):
+    """Gives every task the answer of the one before it."""
+
+    def __init__(self):
+        self.last = None
+
+    def submit(self, fn, /, *args, **kwargs):
+        future, answer = Future(), fn(*args, **kwargs)
+        future.set_result(self.last or answer)
+        self.last = answer
+        return future
+
+
+def test_another_candidates_score_is_noticed():
+    with pytest.raises(RuntimeError, match="answered task"):
+        results(Dispatcher(Mixed()))
+
+
+def test_stop_ends_a_batch_early():
+    seen = []
+    dispatcher = Dispatcher()
+    for done in dispatcher.run(tasks(), lambda: len(seen) >= 2):
+        seen.append(done.index)
+    assert seen == [0, 1]
+
+
+def test_an_executor_made_by_a_function_is_closed():
+    made = []
+
+    def make():
+        made.append(process_pool(1))
+        return made[0]
+
+    results(Dispatcher(make))
+    with pytest.raises(RuntimeError, match="after shutdown"):
+        made[0].submit(print)
