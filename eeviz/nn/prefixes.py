@@ -63,8 +63,10 @@ class Prefixes:
         cache_bytes: int,
     ):
         self.supernet, self.calibration, self.splits, self.cache_bytes = supernet, calibration, splits, cache_bytes
-        self._cache: OrderedDict[Hashable, _Tap | _Answer] = OrderedDict()
-        self._held = self.computed = 0
+        self.computed = 0
+        # answers are small and spare a head each; large taps must not push them out
+        self._answered = _Remembered(cache_bytes // 4)
+        self._taps = _Remembered(cache_bytes - cache_bytes // 4)
         self._inputs: dict[str, _Tap] = {}
 
     @torch.inference_mode()
@@ -89,25 +91,31 @@ class Prefixes:
         plan = self.supernet.space.decode(genome).offered()
         prefixes = [(split, plan.segments[: s + 1]) for s in range(len(plan.segments))]
         names = {k: (prefixes[plan.position[k]], plan.heads[k].name, plan.heads[k].layers) for k in heads}
-        found = {k: answer for k, name in names.items() if (answer := self._get(name)) is not None}
+        found = {k: answer for k, name in names.items() if (answer := self._answered.get(name)) is not None}
         missing = [k for k in heads if k not in found]
         if not missing:
             return found
         network, confidences = self.supernet.extract(genome), self.supernet.confidences(genome)
         known: dict[int, _Tap] = {}
 
-        def tap(s: int) -> _Tap:
+        def tap(s: int) -> _Tap:  # -1 : the images
             if s < 0:
                 return self._input(split)
             if s not in known:
-                known[s] = self._get(prefixes[s]) or self._through(network.segments[s], tap(s - 1), stopped)
-                self._put(prefixes[s], known[s])
+                known[s] = self._taps.get(prefixes[s]) or self._through(network.segments[s], tap(s - 1), stopped)
+                if s < len(prefixes) - 1:  # nothing but the final classifier follows the last
+                    self._taps.put(prefixes[s], known[s])
             return known[s]
 
         for k in reversed(missing):  # the deepest first: a prefix remembered there saves all before it
             found[k] = self._answer(network.branches[k], tap(plan.position[k]), confidences.get(k), stopped)
-            self._put(names[k], found[k])
+            self._answered.put(names[k], found[k])
         return found
+
+    @property
+    def held(self) -> int:
+        """Bytes remembered."""
+        return self._taps.held + self._answered.held
 
     def _input(self, split: str) -> _Tap:
         if split not in self._inputs:
@@ -141,17 +149,26 @@ class Prefixes:
                 learned.append(torch.sigmoid(torch.nn.functional.linear(x.flatten(1), *confidence))[:, 0])
         return _Answer(torch.cat(logits).numpy(), torch.cat(learned).numpy() if learned else None)
 
-    def _get(self, key: Hashable):
-        if key not in self._cache:
-            return None
-        self._cache.move_to_end(key)
-        return self._cache[key]
 
-    def _put(self, key: Hashable, value) -> None:
-        if value.bytes > self.cache_bytes or key in self._cache:
+class _Remembered:
+    """The most recently used values of at most `limit` bytes together."""
+
+    def __init__(self, limit: int):
+        self.limit, self.held = limit, 0
+        self._values: OrderedDict[Hashable, _Tap | _Answer] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def get(self, key: Hashable) -> _Tap | _Answer | None:
+        if key in self._values:
+            self._values.move_to_end(key)
+        return self._values.get(key)
+
+    def put(self, key: Hashable, value: _Tap | _Answer) -> None:
+        if value.bytes > self.limit or key in self._values:
             return
-        self._cache[key] = value
-        self._held += value.bytes
-        while self._held > self.cache_bytes:
-            _, dropped = self._cache.popitem(last=False)
-            self._held -= dropped.bytes
+        self._values[key] = value
+        self.held += value.bytes
+        while self.held > self.limit:
+            self.held -= self._values.popitem(last=False)[1].bytes

@@ -37,7 +37,7 @@ def cross_fitted(records: ExitRecords, goal: Goal, max_exits: int = 3, grid: int
     None where no policy satisfies the worst case asked for.
     """
     if goal.worst is not None and goal.worst < cheapest(records.cost(goal.cost), records.removable)[1]:
-        return Points.none()
+        return Points.none(records.exits_count - 1)
     parts = [records.subset(index) for index in halves(records.label)]
     fronts = [solved(part, goal, max_exits, grid) for part in parts]
     whole = solved(records, goal, max_exits, grid)

@@ -38,9 +38,9 @@ class Points:
         return len(self.error)
 
     @classmethod
-    def none(cls) -> Points:
-        """No point."""
-        return cls(np.empty(0), np.empty(0), np.empty(0), np.empty((0, 0)))
+    def none(cls, early: int = 0) -> Points:
+        """No point; early : E-1 of the records."""
+        return cls(np.empty(0), np.empty(0), np.empty(0), np.empty((0, early)))
 
     def policy(self, index: int) -> Policy:
         """The policy of one point, for the candidate's records."""

@@ -119,12 +119,14 @@ def sharpened(records: ExitRecords, policy: Policy, cost: str) -> Policy:
     return Policy(tuple(thresholds))
 
 
-def difference(a: Sequence[Report], b: Sequence[Report], level: float = 0.95, seed: int = 0) -> Interval:
-    """mean error of `a` minus that of `b`, mean over their seeds, with a paired bootstrap over the report images.
+def difference(
+    a: Sequence[Report], b: Sequence[Report], budget: int | None = None, level: float = 0.95, seed: int = 0
+) -> Interval:
+    """Mean error of `a` minus that of `b`, mean over their seeds, with a paired bootstrap over the report images.
 
-    The interval holds for these seeds: it says how sure the difference is on new images, not for new seeds.
+    budget : index of one budget; None: mean over all. The interval holds for these seeds: it says how sure the difference is on new images, not for new seeds.
     """
-    per_image = _per_image(a) - _per_image(b)
+    per_image = _per_image(a, budget) - _per_image(b, budget)
     rng = np.random.default_rng(seed)
     count = len(per_image)
     draws = np.array([per_image[rng.integers(0, count, count)].mean() for _ in range(RESAMPLES)])
@@ -132,9 +134,10 @@ def difference(a: Sequence[Report], b: Sequence[Report], level: float = 0.95, se
     return Interval(float(per_image.mean()), float(low), float(high), "paired bootstrap over images", level)
 
 
-def _per_image(reports: Sequence[Report]) -> np.ndarray:
+def _per_image(reports: Sequence[Report], budget: int | None) -> np.ndarray:
     """(N,) share of the points of all reports that get an image wrong."""
-    return np.mean([report.wrong.mean(axis=0) for report in reports], axis=0)
+    rows = slice(None) if budget is None else slice(budget, budget + 1)
+    return np.mean([report.wrong[rows].mean(axis=0) for report in reports], axis=0)
 
 
 def _log_reading(run: SearchRun, readings: Path | str | None, candidates: list[int]) -> None:

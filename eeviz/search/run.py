@@ -146,6 +146,7 @@ class SearchRun:
             yield self._keep(*self._unsaved)
         while len(self._archive) < self.evaluations and not self._stopped(started):
             generation, proposal, todo = self._next_generation()
+            todo.sort(key=lambda item: item[1])  # backbones that begin alike follow each other: less to compute
             tasks = [Task(i, g, self.evaluator, self.method, self.goal) for i, g in todo]
             for done in self._dispatcher.run(tasks, lambda: self._stopped(started)):
                 self._clock = before + time.perf_counter() - started
@@ -172,9 +173,7 @@ class SearchRun:
         self.close()
 
     def __repr__(self) -> str:
-        return (
-            f"SearchRun({self.method.name} in {self.space.name}, {len(self._archive)}/{self.evaluations} evaluations)"
-        )
+        return f"SearchRun({self.method.name}, {self.space.name}, {len(self._archive)} of {self.evaluations} done)"
 
     @property
     def archive(self) -> tuple[Candidate, ...]:

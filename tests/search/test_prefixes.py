@@ -60,8 +60,8 @@ def test_remembered_prefixes_change_nothing_to_the_bit(folder):
     for genome in walk(6):
         equal(cached.records(genome, True), plain.records(genome, True))
     assert module._prefixes(cached).computed < module._prefixes(plain).computed == 6 * 5
-    assert module._prefixes(cached)._held <= BYTES
-    assert not module._prefixes(plain)._cache
+    assert 0 < module._prefixes(cached).held <= BYTES
+    assert module._prefixes(plain).held == 0
 
 
 def test_single_heads_answer_as_among_all_offered(folder):
@@ -92,7 +92,7 @@ def test_the_bound_holds_and_what_it_drops_is_computed_again(folder):
     plain = SupernetEvaluator("fashion-mnist", folder, None, 0)
     for genome in walk(4, seed=1):
         equal(small.records(genome, True), plain.records(genome, True))
-        assert module._prefixes(small)._held <= 1 << 20
+        assert module._prefixes(small).held <= 1 << 20
 
 
 def test_threads_of_the_process_are_left_as_they_were(folder):

@@ -11,7 +11,7 @@ from ...core.space import SearchSpace
 from ..domain import Domain, Genome
 from ..evolution import offspring, offspring_of_sets
 from ..goal import Goal
-from ..inner import cross_fitted
+from ..inner import columns, cross_fitted
 from ..points import Points
 from ..situation import Candidate, Proposal, Situation, unseen
 from ..surrogates import LEAST, Fitted, fit
@@ -25,12 +25,13 @@ SPREAD = 12  # random genomes drawn for each one of the first generation, which 
 class TwoLevel:
     """Backbone genes vary; a candidate is the front of everything its offered branches and thresholds can reach.
 
-    max_exits : early exits kept at most. grid : thresholds per exit while searching. surrogate=False : offspring are
-    evaluated as they come.
+    max_exits : early exits kept at most. grid : thresholds per exit while searching. designs : branch designs to choose
+    from; None: all that are offered. surrogate=False : offspring are evaluated as they come.
     """
 
     max_exits: int = 3
     grid: int = 12
+    designs: tuple[str, ...] | None = None
     surrogate: bool = True
 
     name = "two-level"
@@ -47,7 +48,14 @@ class TwoLevel:
         return records
 
     def points(self, records: ExitRecords, space: SearchSpace, genome: Genome, goal: Goal) -> Points:
-        return cross_fitted(records, goal, self.max_exits, self.grid)
+        if self.designs is None:
+            return cross_fitted(records, goal, self.max_exits, self.grid)
+        heads = space.decode(genome).offered().heads[:-1]
+        used = np.array([k for k, head in enumerate(heads) if head.design in self.designs], dtype=int)
+        few = cross_fitted(columns(records, used), goal, self.max_exits, self.grid)
+        thresholds = np.full((len(few), len(heads)), np.nan, dtype=np.float32)
+        thresholds[:, used] = few.thresholds
+        return Points(few.error, few.cost, few.worst, thresholds)
 
     def propose(self, situation: Situation, count: int, rng: np.random.Generator) -> Proposal:
         if not situation.archive:
