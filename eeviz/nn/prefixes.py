@@ -117,6 +117,11 @@ class Prefixes:
         """Bytes remembered."""
         return self._taps.held + self._answered.held
 
+    def forget(self) -> None:
+        """Remember nothing any more, and count from 0."""
+        self._answered, self._taps = _Remembered(self._answered.limit), _Remembered(self._taps.limit)
+        self.computed = 0
+
     def _input(self, split: str) -> _Tap:
         if split not in self._inputs:
             images = self.splits[split]()
