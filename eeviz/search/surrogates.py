@@ -18,8 +18,10 @@ from sklearn.kernel_ridge import KernelRidge
 from sklearn.model_selection import KFold
 from sklearn.neural_network import MLPRegressor
 from sklearn.tree import DecisionTreeRegressor
+from threadpoolctl import threadpool_limits
 
 FOLDS = 5
+FIRST, LATEST = 100, 300  # samples that are fitted when there are more
 LEAST = 8  # samples below which nothing is fitted
 
 
@@ -74,17 +76,20 @@ def fit(X: np.ndarray, y: np.ndarray, seed: int, models=MODELS, switch: bool = F
     Left out: a forest's out-of-bag samples, else one of five folds (a Gaussian process keeps its kernel's parameters).
 
     switch : predict by the model of highest tau alone (adaptive switching); else by all, weighted by max(tau, 0.05).
-    Raises ValueError for fewer than `LEAST` samples.
+    Of more than FIRST + LATEST samples the first and the latest are fitted. Raises ValueError for fewer than `LEAST`.
     """
     if len(X) < LEAST:
         raise ValueError(f"{len(X)} samples are too few for a surrogate, {LEAST} are needed.")
+    if len(X) > FIRST + LATEST:
+        kept = np.r_[:FIRST, len(X) - LATEST : len(X)]
+        X, y = np.asarray(X)[kept], np.asarray(y)[kept]
     X, y = np.asarray(X, dtype=np.float64), np.asarray(y, dtype=np.float64).reshape(len(X), -1)
     centre, scale = X.mean(axis=0), X.std(axis=0)
     scale[scale == 0] = 1.0
     Z = (X - centre) / scale
     folds = list(KFold(min(FOLDS, len(Z)), shuffle=True, random_state=seed).split(Z))
     fitted, tau, left_out = {}, {}, np.empty((len(models), *y.shape))
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), threadpool_limits(1):  # more threads would change the last bits, and the proposals
         # a length scale at its bound and an unfinished likelihood search are no news: tau says how good a model is
         warnings.simplefilter("ignore", ConvergenceWarning)
         for i, (name, make) in enumerate(models.items()):
@@ -100,7 +105,8 @@ def fit(X: np.ndarray, y: np.ndarray, seed: int, models=MODELS, switch: bool = F
 
     def predict(features: np.ndarray) -> np.ndarray:
         scaled = (np.asarray(features, dtype=np.float64) - centre) / scale
-        return sum(w * _predict(model, scaled, y.shape[1]) for w, model in chosen)
+        with threadpool_limits(1):
+            return sum(w * _predict(model, scaled, y.shape[1]) for w, model in chosen)
 
     return Fitted(predict, MappingProxyType(tau))
 
