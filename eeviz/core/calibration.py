@@ -47,6 +47,20 @@ def confidence_of(logits: np.ndarray, measure: str = "max_probability", temperat
     return np.clip(confidence.astype(np.float32), np.float32(0), BELOW_ONE)
 
 
+def cumulative_confidence(confidence: np.ndarray) -> np.ndarray:
+    """Confidence (N, E) float32 of the cumulative rule from each exit's own (N, E): 1 - product of (1 - own) up to it.
+
+    The final classifier keeps its own. NACHOS (Gambella et al. 2024, arXiv:2401.13330); a confidence then depends on
+    which exits exist.
+    """
+    own = np.asarray(confidence, dtype=np.float64)
+    if own.ndim != 2 or not ((own >= 0) & (own <= 1)).all():
+        raise ValueError(f"confidence: expected (samples, exits) in [0, 1], got {own.shape}.")
+    joint = 1.0 - np.cumprod(1.0 - own, axis=1)
+    joint[:, -1] = own[:, -1]
+    return np.clip(joint.astype(np.float32), np.float32(0), BELOW_ONE)
+
+
 def negative_log_likelihood(logits: np.ndarray, label: np.ndarray, temperature: float = 1.0) -> float:
     """Mean negative log likelihood (nats) of logits (N, C) divided by one temperature, labels (N,)."""
     z = np.asarray(logits, dtype=np.float64) / temperature

@@ -15,7 +15,7 @@ _ATTEMPTS = 1000
 
 def sample(space: SearchSpace, rng: np.random.Generator) -> Genome:
     for _ in range(_ATTEMPTS):
-        genome = rng.integers(space.lower, space.upper, endpoint=True)
+        genome = tuple(rng.integers(space.lower, space.upper, endpoint=True).tolist())
         if not space.forbids(genome):
             break
     return space.canonical(genome)
@@ -121,7 +121,10 @@ def _other(space: SearchSpace, i: int, value: int, rng: np.random.Generator) -> 
 
 def _revived(space: SearchSpace, values: list[int], dead: np.ndarray, rng: np.random.Generator) -> Genome:
     """Canonical, with a random option for every gene that was dead and is alive now, in genome order."""
-    for i in np.flatnonzero(dead).tolist():
-        if space.alive(values)[i]:
-            values[i] = int(rng.integers(len(space.genes[i].options)))
+    alive = np.ones(len(values), bool)
+    for i, needs in enumerate(space._needs):
+        if needs:
+            alive[i] = all(alive[j] and values[j] in options for j, options in needs)
+            if alive[i] and dead[i]:
+                values[i] = int(rng.integers(len(space.genes[i].options)))
     return space.canonical(values)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .cost import Cost
+from .architecture import Architecture
 from .plan import Plan
 
 GROUPS = ("resolution", "backbone", "exits", "thresholds")
@@ -108,6 +108,9 @@ class SearchSpace:
 
     def check(self, genome: Sequence[int]) -> Genome:
         """The genome as a tuple of int. Raises ValueError for a wrong length, type or range, naming the gene."""
+        whole = type(genome) is tuple and len(genome) == len(self.genes) and set(map(type, genome)) == {int}
+        if whole and all(0 <= v <= last for v, last in zip(genome, self._last, strict=True)):
+            return genome  # the common case, without arrays
         try:
             values = np.asarray(genome)
         except ValueError as error:
@@ -131,8 +134,11 @@ class SearchSpace:
 
     def alive(self, genome: Sequence[int]) -> np.ndarray:
         """(G,) bool: which genes have an effect in this genome."""
-        alive = np.ones(len(self.genes), bool)
-        for i, needs in enumerate(self._needs):
+        return np.array(self._alive(genome))
+
+    def _alive(self, genome: Sequence[int]) -> list[bool]:
+        alive = [True] * len(self.genes)
+        for i, needs in self._needing:
             alive[i] = all(alive[j] and genome[j] in options for j, options in needs)
         return alive
 
@@ -145,17 +151,20 @@ class SearchSpace:
 
         A forbidden choice is mended: the first gene concerned moves to its first other option.
         """
+        return self._canonical(genome)[0]
+
+    def _canonical(self, genome: Sequence[int]) -> tuple[Genome, list[bool]]:
         values = list(self.check(genome))
         if self.forbids(values):
             i, option = self._forbidden[0]
             values[i] = int(option == 0)
-        alive = self.alive(values)
-        return tuple(v if a else 0 for v, a in zip(values, alive, strict=True))
+        alive = self._alive(values)
+        return tuple(v if a else 0 for v, a in zip(values, alive, strict=True)), alive
 
     def decode(self, genome: Sequence[int]) -> Architecture:
         """The architecture of a genome. Raises ValueError as `check`."""
-        genome = self.canonical(genome)
-        values = {g.name: g.options[v] for g, v, a in zip(self.genes, genome, self.alive(genome), strict=True) if a}
+        genome, alive = self._canonical(genome)
+        values = {g.name: g.options[v] for g, v, a in zip(self.genes, genome, alive, strict=True) if a}
         return Architecture(self, MappingProxyType(values))
 
     def encode(self, architecture: Architecture) -> Genome:
@@ -226,6 +235,10 @@ class SearchSpace:
         return self.canonical(values)
 
     @cached_property
+    def _last(self) -> Genome:
+        return tuple(len(gene.options) - 1 for gene in self.genes)
+
+    @cached_property
     def _needs(self) -> tuple[tuple[tuple[int, frozenset[int]], ...], ...]:
         return tuple(
             tuple(
@@ -235,70 +248,12 @@ class SearchSpace:
         )
 
     @cached_property
+    def _needing(self) -> tuple[tuple[int, tuple[tuple[int, frozenset[int]], ...]], ...]:
+        return tuple((i, needs) for i, needs in enumerate(self._needs) if needs)
+
+    @cached_property
     def _forbidden(self) -> tuple[tuple[int, int], ...]:
         return tuple((self.index[n], self.genes[self.index[n]].options.index(o)) for n, o in self.forbidden)
-
-
-@dataclass(frozen=True, eq=False)
-class Architecture:
-    """What a genome stands for. values : gene name -> option, of the alive genes."""
-
-    space: SearchSpace
-    values: Mapping[str, Any]
-
-    def __eq__(self, other) -> bool:
-        return isinstance(other, Architecture) and self.space == other.space and self.genome == other.genome
-
-    def __hash__(self) -> int:
-        return hash((self.space.name, self.genome))
-
-    def __repr__(self) -> str:
-        return f"Architecture({self.space.name}, {self.macs().static / 1e6:.3g} M MACs, {len(self.plan.heads)} exits)"
-
-    def __reduce__(self):
-        return (_decode, (self.space, self.genome))
-
-    @cached_property
-    def genome(self) -> Genome:
-        """The canonical genome."""
-        return self.space.encode(self)
-
-    @cached_property
-    def plan(self) -> Plan:
-        """The network's plan: backbone and the exits that the genome chose."""
-        return self.space.planner(self.values, False)
-
-    @cached_property
-    def _offered(self) -> Plan:
-        return self.space.planner(self.values, True)
-
-    def offered(self) -> Plan:
-        """The same backbone with every branch design at every exit: alternatives, at most one a position to be kept."""
-        return self._offered
-
-    def macs(self) -> Cost:
-        """Cost in MACs: backbone (E,) cumulative up to each exit's tap, heads (E,); equal to fvcore's count."""
-        return self.plan.macs()
-
-    def parameters(self) -> int:
-        """Trainable parameters, exits included."""
-        return self.plan.parameters()
-
-    def describe(self) -> str:
-        """A few lines of text: resolution, stages with their blocks, exits, each with its MACs."""
-        from .drawing import describe
-
-        return describe(self)
-
-    def drawing(self) -> dict:
-        """Stages, blocks and branches with shapes, MACs and parameters as plain values, for a view to draw to scale."""
-        from .drawing import drawing
-
-        return drawing(self)
-
-
-def _decode(space: SearchSpace, genome: Genome) -> Architecture:
-    return space.decode(genome)
 
 
 def _frozen(array: np.ndarray) -> np.ndarray:

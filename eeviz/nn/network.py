@@ -128,16 +128,17 @@ class EarlyExitNetwork(nn.Module):
                 logits = self.branches[k](x).numpy()[:, None]  # (n, 1, C)
                 sure = confidence_of(logits, measure, None if temperature is None else [temperature[k]])[:, 0]
                 leaves = sure >= np.float32(threshold)
-                rows = active[leaves]
-                predicted[rows], exit_of[rows], confidence[rows] = logits[leaves, 0].argmax(axis=1), k, sure[leaves]
+                left = active[leaves]
+                predicted[left], exit_of[left], confidence[left] = logits[leaves, 0].argmax(axis=1), k, sure[leaves]
                 if leaves.all():
                     return
                 if leaves.any():
-                    x = _rows(x, torch.from_numpy(np.flatnonzero(~leaves)))
+                    x = rows(x, torch.from_numpy(np.flatnonzero(~leaves)))
                     active = active[~leaves]
 
 
-def _rows(x: Tensor, index: Tensor) -> Tensor:
+def rows(x: Tensor, index: Tensor) -> Tensor:
+    """Those samples of x (N, ...), in the memory layout of x."""
     if x.ndim != 4:
         return x.index_select(0, index)
     # index_select on (N, C, H, W) would drop channels_last and slow every later convolution

@@ -11,16 +11,21 @@ from torch.nn import functional
 from ..core import layers as described
 from ..core.layers import Layers, Shape
 from ..core.plan import Plan
+from .learned import LearnedExitNetwork
 from .mobile import initialise
 from .network import EarlyExitNetwork
 
 
 @torch.random.fork_rng(devices=[])  # layers draw from the global generator before initialise overwrites them
 def build(plan: Plan, seed: int = 0, mean: float = 0.0, std: float = 1.0) -> EarlyExitNetwork:
-    """The network of a plan, channels_last, initialised from `seed`; mean, std : of pixel values, for `prepare`."""
+    """The network of a plan, channels_last, initialised from `seed`; mean, std : of pixel values, for `prepare`.
+
+    A plan with learned confidences gives a `LearnedExitNetwork`.
+    """
     segments = [_sequence(layers, shape) for layers, shape in zip(plan.segments, plan.shapes, strict=False)]
     branches = [_sequence(head.layers, shape) for head, shape in zip(plan.heads, plan.taps, strict=True)]
-    network = EarlyExitNetwork(segments, branches, plan.input, mean, std, plan.position)
+    kind = LearnedExitNetwork if plan.learned_confidence else EarlyExitNetwork
+    network = kind(segments, branches, plan.input, mean, std, plan.position)
     return initialise(network, seed).to(memory_format=torch.channels_last)
 
 

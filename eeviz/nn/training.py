@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -65,11 +65,13 @@ def train(
     validation: Dataset,
     recipe: Recipe,
     checkpoint: Path | str | None = None,
+    loss_of: Callable[[EarlyExitNetwork, Tensor, Tensor, Recipe], Tensor] | None = None,
 ) -> Iterator[EpochEnd]:
     """Train `network` in place; yields an EpochEnd per epoch, those of a checkpoint that is resumed included.
 
     The validation accuracy is only reported: no epoch is chosen by it, the last one counts.
     checkpoint : written after each epoch; an existing one is resumed, and ends where an unbroken run would.
+    loss_of : (network, x, labels, recipe) -> loss, for networks that learn more than logits; None for `joint_loss`.
     Raises ValueError when the checkpoint belongs to another recipe or network.
     """
     generator = torch.Generator().manual_seed(recipe.seed)
@@ -94,7 +96,10 @@ def train(
                 group["lr"] = rate
             chosen = order[step * recipe.batch : (step + 1) * recipe.batch]
             x = network.prepare(augment(images[chosen], recipe.shift, generator))
-            loss = joint_loss(network(x), labels[chosen], recipe)
+            if loss_of is None:
+                loss = joint_loss(network(x), labels[chosen], recipe)
+            else:
+                loss = loss_of(network, x, labels[chosen], recipe)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
