@@ -1,12 +1,14 @@
 """Known static classifiers: architectures whose published checkpoints can be loaded by name, and small base models.
 
 ResNet-20 ... -110 for CIFAR: He et al. 2015 (arXiv:1512.03385), section 4.2, shortcuts of option A (subsampled, padded
-with zeros). DS-CNN: Zhang et al. 2017 (arXiv:1711.07128), the small one. All take one tensor and give logits (N, C).
+with zeros). ResNet-50, -101, -152: the same paper's bottlenecks, stride at the 3x3 convolution and names as in torchvision,
+whose checkpoints fit. DS-CNN: Zhang et al. 2017 (arXiv:1711.07128), the small one. All take one tensor and give logits (N, C).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -63,6 +65,47 @@ class CifarResNet(nn.Module):
         return self.linear(x.view(x.size(0), -1))
 
 
+class _Bottleneck(nn.Module):
+    def __init__(self, channels: int, width: int, stride: int):
+        super().__init__()
+        out = 4 * width
+        self.conv1, self.bn1 = nn.Conv2d(channels, width, 1, bias=False), nn.BatchNorm2d(width)
+        self.conv2, self.bn2 = nn.Conv2d(width, width, 3, stride, 1, bias=False), nn.BatchNorm2d(width)
+        self.conv3, self.bn3 = nn.Conv2d(width, out, 1, bias=False), nn.BatchNorm2d(out)
+        self.relu, self.downsample = nn.ReLU(inplace=True), None
+        if stride != 1 or channels != out:
+            self.downsample = nn.Sequential(nn.Conv2d(channels, out, 1, stride, bias=False), nn.BatchNorm2d(out))
+
+    def forward(self, x: Tensor) -> Tensor:
+        shortcut = x if self.downsample is None else self.downsample(x)
+        y = self.relu(self.bn1(self.conv1(x)))
+        y = self.bn3(self.conv3(self.relu(self.bn2(self.conv2(y)))))
+        return self.relu(y + shortcut)
+
+
+class BottleneckResNet(nn.Module):
+    """7x7 stem, max-pooling, four stages of bottlenecks; x (N, 3, H, W) -> logits (N, classes)."""
+
+    def __init__(self, blocks: tuple[int, int, int, int], classes: int = 1000, width: int = 64):
+        super().__init__()
+        self.conv1, self.bn1 = nn.Conv2d(3, width, 7, 2, 3, bias=False), nn.BatchNorm2d(width)
+        self.relu, self.maxpool = nn.ReLU(inplace=True), nn.MaxPool2d(3, 2, 1)
+        channels, stages = width, []
+        for stage, count in enumerate(blocks):
+            inner, stride = width * 2**stage, 2 if stage else 1
+            layers = [_Bottleneck(channels, inner, stride)]
+            layers += [_Bottleneck(4 * inner, inner, 1) for _ in range(count - 1)]
+            stages.append(nn.Sequential(*layers))
+            channels = 4 * inner
+        self.layer1, self.layer2, self.layer3, self.layer4 = stages
+        self.avgpool, self.fc = nn.AdaptiveAvgPool2d(1), nn.Linear(channels, classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.maxpool(self.relu(self.bn1(self.conv1(x))))
+        x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
+        return self.fc(torch.flatten(self.avgpool(x), 1))
+
+
 class DSCNN(nn.Module):
     """DS-CNN-S: a 10 x 4 convolution, then depthwise-separable blocks of 3 x 3; x (N, 1, time, features) -> (N, classes).
 
@@ -100,9 +143,7 @@ class HeartbeatCNN(nn.Module):
 
     def __init__(self, classes: int = 4, extra: int = 2, width: int = 16, stages: int = 4, dropout: float = 0.2):
         super().__init__()
-        self.stem = nn.Sequential(
-            nn.Conv1d(1 + extra, width, 7, 2, 3, bias=False), nn.BatchNorm1d(width), nn.ReLU()
-        )
+        self.stem = nn.Sequential(nn.Conv1d(1 + extra, width, 7, 2, 3, bias=False), nn.BatchNorm1d(width), nn.ReLU())
         layers, channels = [], width
         for stage in range(stages):
             out = width * 2 ** min(stage, 2)
@@ -143,7 +184,10 @@ def with_intervals(beats: Tensor, intervals: Tensor) -> Tensor:
 
 
 KNOWN: Mapping[str, Callable[..., nn.Module]] = {
-    **{f"resnet{depth}": (lambda classes=10, depth=depth: CifarResNet(depth, classes)) for depth in (20, 32, 44, 56, 110)},
+    **{f"resnet{depth}": partial(CifarResNet, depth) for depth in (20, 32, 44, 56, 110)},
+    "resnet50": partial(BottleneckResNet, (3, 4, 6, 3)),
+    "resnet101": partial(BottleneckResNet, (3, 4, 23, 3)),
+    "resnet152": partial(BottleneckResNet, (3, 8, 36, 3)),
     "ds-cnn-s": DSCNN,
     "heartbeat-cnn": HeartbeatCNN,
 }
@@ -186,7 +230,9 @@ def read_weights(path: Path | str) -> dict[str, Tensor]:
     except (OSError, RuntimeError, EOFError, KeyError, SafetensorError) as error:
         raise ValueError(f"{path} is no readable checkpoint ({type(error).__name__}: {error}).") from error
     except Exception as error:  # pickle.UnpicklingError where the file would run code
-        raise ValueError(f"{path} holds more than weights, which is never loaded: save its state_dict alone.") from error
+        raise ValueError(
+            f"{path} holds more than weights, which is never loaded: save its state_dict alone."
+        ) from error
     for key in ("state_dict", "model"):
         if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
             content = content[key]

@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from eeviz.nn.known import BottleneckResNet
+
 
 class PlainCNN(nn.Module):
     """VGG-like: convolutions, max-pooling, a hidden linear layer; activations in place."""
@@ -23,57 +25,6 @@ class PlainCNN(nn.Module):
 
     def forward(self, x):
         return self.classifier(torch.flatten(self.features(x), 1))
-
-
-class Bottleneck(nn.Module):
-    """ResNet's, with a projection where the shape changes; the addition works in place."""
-
-    def __init__(self, channels, width, stride):
-        super().__init__()
-        out = 4 * width
-        self.conv1, self.bn1 = nn.Conv2d(channels, width, 1, bias=False), nn.BatchNorm2d(width)
-        self.conv2, self.bn2 = nn.Conv2d(width, width, 3, stride, 1, bias=False), nn.BatchNorm2d(width)
-        self.conv3, self.bn3 = nn.Conv2d(width, out, 1, bias=False), nn.BatchNorm2d(out)
-        self.relu = nn.ReLU(inplace=True)
-        project = stride != 1 or channels != out
-        self.downsample = (
-            nn.Sequential(nn.Conv2d(channels, out, 1, stride, bias=False), nn.BatchNorm2d(out)) if project else None
-        )
-
-    def forward(self, x):
-        identity = x if self.downsample is None else self.downsample(x)
-        out = self.relu(self.bn1(self.conv1(x)))
-        out = self.relu(self.bn2(self.conv2(out)))
-        out = self.bn3(self.conv3(out))
-        out += identity
-        return self.relu(out)
-
-
-class BottleneckResNet(nn.Module):
-    """ResNet-50 and deeper for ImageNet (He et al. 2015): 7x7 stem, max-pooling, four stages of bottlenecks.
-
-    Blocks (3, 8, 36, 3) at width 64 are ResNet-152.
-    """
-
-    def __init__(self, blocks=(1, 2, 2, 1), width=8, classes=10):
-        super().__init__()
-        self.conv1, self.bn1 = nn.Conv2d(3, width, 7, 2, 3, bias=False), nn.BatchNorm2d(width)
-        self.relu, self.maxpool = nn.ReLU(inplace=True), nn.MaxPool2d(3, 2, 1)
-        channels, stages = width, []
-        for stage, count in enumerate(blocks):
-            inner = width * 2**stage
-            layers = []
-            for index in range(count):
-                layers.append(Bottleneck(channels, inner, 2 if stage and index == 0 else 1))
-                channels = 4 * inner
-            stages.append(nn.Sequential(*layers))
-        self.layer1, self.layer2, self.layer3, self.layer4 = stages
-        self.avgpool, self.fc = nn.AdaptiveAvgPool2d(1), nn.Linear(channels, classes)
-
-    def forward(self, x):
-        x = self.maxpool(self.relu(self.bn1(self.conv1(x))))
-        x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
-        return self.fc(torch.flatten(self.avgpool(x), 1))
 
 
 class DenseNet(nn.Module):
@@ -334,7 +285,7 @@ class TokenMixer(nn.Module):
 PICTURE = (3, 32, 32)
 FAMILIES = {
     "plain": (PlainCNN, PICTURE),
-    "bottleneck": (BottleneckResNet, PICTURE),
+    "bottleneck": (lambda: BottleneckResNet((1, 2, 2, 1), classes=10, width=8), PICTURE),
     "dense": (DenseNet, PICTURE),
     "inception": (Inception, PICTURE),
     "mobile": (MobileNet, PICTURE),

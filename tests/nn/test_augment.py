@@ -346,3 +346,14 @@ def test_every_option_is_told_by_the_signature():
 def test_joint_fine_tuning_takes_one_design_a_location():
     with pytest.raises(ValueError, match="at most one branch a location"):
         JointRun(augmentation(), tones(50, 1), tones(50, 2), columns=[0, 1])
+
+
+def test_with_a_platform_the_segments_are_mapped_too():
+    made = augmentation().mapped(ee.Platform.preset("cortex-m0-m4"), "energy", max_drop=0.03)
+    mapping = made.mapping
+    assert len(mapping.assignment) == len(made.locations) + 1
+    assert mapping.policy.kept.sum() <= 3
+    routing = mapping.route(made.records)
+    final = (made.records.predicted[:, -1] == made.records.label).mean()
+    assert routing.accuracy >= final - 0.03 - 1e-12
+    assert mapping.segments.macs.static == made.graph.macs

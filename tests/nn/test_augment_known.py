@@ -20,6 +20,8 @@ from eeviz.nn.macs import count_macs  # noqa: E402
         ("resnet20", (3, 32, 32), 40.5e6, 40.6e6, 269_722),  # He et al. 2015, table 6: 0.27 M
         ("resnet32", (3, 32, 32), 68.8e6, 68.9e6, 464_154),  # 0.46 M
         ("resnet110", (3, 32, 32), 252e6, 254e6, 1_727_962),  # 1.7 M
+        ("resnet50", (3, 32, 32), 80e6, 90e6, 25_557_032),  # torchvision's own count
+        ("resnet152", (3, 32, 32), 234e6, 238e6, 60_192_808),
         ("ds-cnn-s", (1, 49, 10), 2.6e6, 2.8e6, None),  # Zhang et al. 2017: 2.7 M (as 5.4 M operations)
         ("heartbeat-cnn", (3, 256), 1e6, 8e6, None),
     ],
