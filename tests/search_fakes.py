@@ -24,6 +24,9 @@ class FakeEvaluator:
     space: SearchSpace = field(default=SPACE, compare=False)
     dataset: str = "fashion-mnist"
 
+    def __reduce__(self):
+        return FakeEvaluator, (self.trouble, self.seconds)
+
     @property
     def key(self):
         return {"evaluator": "fake", "samples": SAMPLES}

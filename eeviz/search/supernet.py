@@ -44,6 +44,10 @@ class SupernetEvaluator:
         if self.cache_bytes < 0:
             raise ValueError(f"cache_bytes: expected at least 0, got {self.cache_bytes}.")
 
+    def __reduce__(self):
+        # only what it was made with: what a process has loaded stays there
+        return SupernetEvaluator, (self.dataset, self.folder, self.images, self.cache_bytes)
+
     @cached_property
     def space(self) -> SearchSpace:
         """The space that the supernet was trained for."""
