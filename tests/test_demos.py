@@ -126,8 +126,7 @@ def test_the_tuned_policy_saves_half_within_half_a_point_of_the_static_network(d
     paired = paired_interval(demo.test, routing.right, static.right("test"))
     assert paired.value >= -0.005
     assert paired.low >= -0.005
-    # the aim for the final exit was 93.0 %; the network that ships has 92.98 %, two images short
-    assert demo.test.correct[:, -1].mean() == pytest.approx(0.9298, abs=1e-6)
+    assert demo.test.correct[:, -1].mean() >= 0.93
 
 
 def test_the_policy_of_the_reading_is_what_tune_finds_on_validation(demo):
