@@ -127,7 +127,9 @@ class LabApp:
         self.page.download("candidates.csv", exports.to_csv(self.state, self._open_spaces()).encode(), "text/csv")
 
     def download_json(self) -> None:
-        self.page.download("candidates.json", exports.to_json(self.state, self._open_spaces()).encode(), "application/json")
+        self.page.download(
+            "candidates.json", exports.to_json(self.state, self._open_spaces()).encode(), "application/json"
+        )
 
     def _chosen(self):
         if self.state.selected is None:
@@ -150,7 +152,10 @@ class LabApp:
         first.children = (left, *right)
         self.code_line, self.url_line = CopyLine(label="Code"), CopyLine(label="Link")
         self.projector = widgets.Checkbox(
-            value=self.state.projector, description="projector (large type)", indent=False, layout=widgets.Layout(width="auto")
+            value=self.state.projector,
+            description="projector (large type)",
+            indent=False,
+            layout=widgets.Layout(width="auto"),
         )
         css = widgets.HTML(f"<style>{stylesheet('app.css')}</style>")
         children = [css, self.page]
@@ -167,8 +172,12 @@ class LabApp:
         return box
 
     def _tabs(self) -> widgets.Tab:
-        csv = button(self, "Download CSV", "Every operating point of every candidate", self.download_csv, "writing the table")
-        json = button(self, "Download JSON", "Settings, genomes, points and fronts", self.download_json, "writing the file")
+        csv = button(
+            self, "Download CSV", "Every operating point of every candidate", self.download_csv, "writing the table"
+        )
+        json = button(
+            self, "Download JSON", "Settings, genomes, points and fronts", self.download_json, "writing the file"
+        )
         table = widgets.VBox([self.table, row(csv, json)])
         self.budget = widgets.Dropdown(
             options=[("the mean of all budgets", -1)],
@@ -224,7 +233,9 @@ class LabApp:
         lane = next(iter(self.state.lanes.values()), None)
         options = [("the mean of all budgets", -1)]
         if lane is not None:
-            options += [(words, k) for k, words in enumerate(exports.budgets_in_words(lane.snapshot.budgets, self.state.unit))]
+            options += [
+                (words, k) for k, words in enumerate(exports.budgets_in_words(lane.snapshot.budgets, self.state.unit))
+            ]
         if list(self.budget.options) != options:
             kept = self.state.budget if self.state.budget < len(options) - 1 else -1
             self.budget.options = options

@@ -23,25 +23,44 @@ class CandidatePanel:
         self.undo = button(app, "↶ Undo", "Back to the network selected before", state.undo, "undoing")
         self.redo = button(app, "↷ Redo", "Forward again", state.redo, "redoing")
         pins = [
-            button(app, f"Pin {n}", f"Keep this network as {n}", lambda n=n: state.pin(n), "pinning") for n in ("A", "B")
+            button(app, f"Pin {n}", f"Keep this network as {n}", lambda n=n: state.pin(n), "pinning")
+            for n in ("A", "B")
         ]
         self.explore = button(
-            app, "Open in the explorer", "Its records, its thresholds, below on this page", app.explore, "opening the explorer"
+            app,
+            "Open in the explorer",
+            "Its records, its thresholds, below on this page",
+            app.explore,
+            "opening the explorer",
         )
         self.epochs = widgets.BoundedIntText(
-            value=1, min=1, max=100, description="Epochs", layout=widgets.Layout(width="110px"), style={"description_width": "48px"}
+            value=1,
+            min=1,
+            max=100,
+            description="Epochs",
+            layout=widgets.Layout(width="110px"),
+            style={"description_width": "48px"},
         )
         self.tune = button(app, "Fine-tune", "Train it on, from the weights it inherited", app.fine_tune, "fine-tuning")
         self.stop_tuning = button(app, "Stop fine-tuning", "Ends after this epoch", app.tuner.stop, "stopping")
         self.weights = button(
-            app, "Download weights", "weights.safetensors and architecture.json, zipped", app.download_weights, "writing the weights"
+            app,
+            "Download weights",
+            "weights.safetensors and architecture.json, zipped",
+            app.download_weights,
+            "writing the weights",
         )
         self.progress = widgets.FloatProgress(min=0, max=1, layout=widgets.Layout(width="160px"))
         self.words = widgets.HTML()
         self.tuning_row = row(self.progress, self.words, self.stop_tuning)
         self.needs = (*pins, self.explore, self.tune, self.weights)
         self.actions = widgets.VBox(
-            [row(self.undo, self.redo, *pins), row(self.explore, self.weights), row(self.tune, self.epochs), self.tuning_row]
+            [
+                row(self.undo, self.redo, *pins),
+                row(self.explore, self.weights),
+                row(self.tune, self.epochs),
+                self.tuning_row,
+            ]
         )
         self.box = widgets.VBox([self.title, self.figures, self.drawing, self.actions])
         state.observe(app.guarded(lambda _: self.follow(), "showing the network"), ["selected"])

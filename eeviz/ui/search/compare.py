@@ -16,7 +16,9 @@ class Compare:
         self.app, self.state = app, app.state
         self.words, self.drawing = widgets.HTML(), Drawing()
         self.go = {
-            name: button(app, f"Go to {name}", f"Select what is pinned as {name}", lambda n=name: self._go(n), "going to a pin")
+            name: button(
+                app, f"Go to {name}", f"Select what is pinned as {name}", lambda n=name: self._go(n), "going to a pin"
+            )
             for name in ("A", "B")
         }
         self.box = widgets.VBox([row(*self.go.values()), self.words, self.drawing])

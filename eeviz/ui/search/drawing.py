@@ -45,9 +45,9 @@ def drawn(selection: Selection, title: str = "") -> dict:
         final = k == len(drawing["branches"]) - 1
         notes = []
         if not final and len(thresholds) == len(drawing["branches"]) and thresholds[k] is not None:
-            notes.append(f"leaves at ≥ {thresholds[k]:.3g}")
+            notes.append(f"≥ {thresholds[k]:.3g}")
         if shares is not None and len(shares) == len(drawing["branches"]):
-            notes.append(f"{text.percent(shares[k], 0)} of the samples")
+            notes.append(f"{text.percent(shares[k], 0)} leave")
         branches.append(
             {
                 "label": branch["name"].replace(", ", ": ", 1),
@@ -55,7 +55,7 @@ def drawn(selection: Selection, title: str = "") -> dict:
                 "color": branch["position"],
                 "macs": branch["macs"],
                 "layers": list(branch["layers"]),
-                "note": ", ".join(notes),
+                "notes": notes,
             }
         )
     stages = [
@@ -63,7 +63,11 @@ def drawn(selection: Selection, title: str = "") -> dict:
             "name": stage["name"],
             "shape": list(stage["shape"]),
             "blocks": [
-                {**{n: block[n] for n in ("kind", "words", "macs")}, "shape": list(block["shape"]), "layers": list(block["layers"])}
+                {
+                    **{n: block[n] for n in ("kind", "words", "macs")},
+                    "shape": list(block["shape"]),
+                    "layers": list(block["layers"]),
+                }
                 for block in stage["blocks"]
             ],
         }

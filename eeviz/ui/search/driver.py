@@ -6,14 +6,15 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from pathlib import Path
+
+import numpy as np
 
 from ...core.records import ExitRecords
 from ...jobs import Job, JobState
 from ..guard import Status, in_words
 from .openings import Openings
 from .race import Race
-from .saved import Saved, saved_in
+from .saved import Saved, saved_as, saved_in
 from .selecting import selection_of
 from .settings import Settings
 from .state import SearchState, Selection
@@ -41,19 +42,21 @@ class Driver:
         self.list_saved()
 
     # -- buttons -------------------------------------------------------------------------------------------------
-    def start(self, settings: Settings | None = None, rounds: int | None = None, keep_form: bool = False) -> None:
+    def start(self, settings: Settings | None = None, rounds: int | None = None) -> None:
         """Begin the search of `settings` (the form's when None); one that the store knows is taken up."""
+        self._begin(settings or self.state.settings, rounds, {})
+
+    def show(self, saved: Saved, keep_form: bool = False) -> None:
+        """Open a saved search as it is; Resume goes on with it. keep_form : leave the form as it is."""
+        self._begin(saved.settings, 0, {name: run for name, run, _ in saved.done}, keep_form)
+
+    def _begin(self, settings: Settings, rounds: int | None, known: dict[str, int], keep_form: bool = False) -> None:
         self._check_idle()
-        settings = settings or self.state.settings
         if not keep_form:
             self.state.settings = settings
         self.state.forget()
         self.state.running, self.state.unit = settings, "MACs"
-        self._go("opening", lambda: self._open_and_search(settings, rounds))
-
-    def show(self, saved: Saved, keep_form: bool = False) -> None:
-        """Open a saved search as it is; Resume goes on with it. keep_form : leave the form as it is."""
-        self.start(saved.settings, 0, keep_form)
+        self._go("opening", lambda: self._open_and_search(settings, rounds, known))
 
     def resume(self) -> None:
         """Go on with the search on show; after its end with the form's larger budget."""
@@ -65,8 +68,10 @@ class Driver:
             longer = replace(running, evaluations=asked.evaluations, seconds=asked.seconds)
             if longer == running:
                 raise ValueError("this search has used its budget: raise the budget, then resume.")
+            path = self.openings.path(running)
+            known = {name: saved_as(path, run.settings) for name, run in self.race.runs.items()}
             self.state.running = longer
-            self._go("opening", lambda: self._open_and_search(longer, None))
+            self._go("opening", lambda: self._open_and_search(longer, None, known))
             return
         race = self.race
         self._go("running", lambda: self._search(race, None))
@@ -122,11 +127,13 @@ class Driver:
         if self.race is not None:
             self.race.stop()
 
-    def _open_and_search(self, settings: Settings, rounds: int | None) -> Iterator[dict[str, Lane]]:
+    def _open_and_search(
+        self, settings: Settings, rounds: int | None, known: dict[str, int]
+    ) -> Iterator[dict[str, Lane]]:
         old, self.race = self.race, None
         if old is not None:
             old.close()
-        runs = self.openings.runs(settings)
+        runs = self.openings.runs(settings, known)
         self.race = race = Race(runs, settings.seconds)
         self._describe = Describer(next(iter(runs.values())).space)
         yield self._lanes()
@@ -183,7 +190,8 @@ class Driver:
             self.status.fail(error)
         except (RuntimeError, ValueError) as error:
             self.state.saved = ()
-            self.status.info(f"The saved searches cannot be read. {in_words(error)}")
+            if self.status.level != "error":  # which says it already, or something worse
+                self.status.info(f"The saved searches cannot be read. {in_words(error)}")
 
     # -- candidates ----------------------------------------------------------------------------------------------
     def run_of(self, method: str):
@@ -220,11 +228,17 @@ class Driver:
         return self.run_of(selection.method).network(selection.genome)
 
     def with_pictures(self, selection: Selection, records: ExitRecords) -> ExitRecords:
-        """Records with the samples' pictures, where the evaluator has them."""
-        thumbnails = getattr(self.run_of(selection.method).evaluator, "thumbnails", None)
-        if thumbnails is None or records.thumbnails is not None:
+        """Records with the samples' pictures, where the data set is at hand and these are its samples."""
+        if records.thumbnails is not None:
             return records
-        return replace(records, thumbnails=thumbnails("validation"))
+        from ...datasets import load_dataset
+
+        try:
+            data = load_dataset(self.run_of(selection.method).evaluator.dataset, "validation")
+        except (FileNotFoundError, ValueError):
+            return records
+        same = len(data) == len(records) and bool((data.labels == records.label).all())
+        return replace(records, thumbnails=data.images) if same and data.images.dtype == np.uint8 else records
 
     def records(self, selection: Selection):
         """Records on search-validation, all columns its policy speaks of."""
@@ -242,8 +256,7 @@ class Driver:
         method = run.method
 
         def read():
-            records = run.evaluator.records(genome, method.offered, method.measure, split="report")
+            records = run.evaluator.records(genome, method.offered, method.measure, split="test")
             return columns(method.convert(records))
 
         return read
-

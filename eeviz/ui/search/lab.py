@@ -9,7 +9,7 @@ from ..page import parameters
 from .app import PARTS, LabApp
 from .openings import Openings
 from .settings import Settings, from_query
-from .state import Selection, SearchState
+from .state import SearchState, Selection
 
 
 class SearchLab:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from ... import packages, paths
 from .settings import Settings
@@ -67,15 +69,22 @@ class Openings:
             self._made[key] = supernet_evaluator(SearchSpace.preset(settings.space), settings.dataset)
         return self._made[key]
 
-    def runs(self, settings: Settings) -> dict:
-        """method -> SearchRun. Raises ValueError, StoreError, ImportError in words; then nothing is left open."""
+    def runs(self, settings: Settings, known: Mapping[str, int] = MappingProxyType({})) -> dict:
+        """method -> SearchRun. known : method -> id of a run in the store that is taken up as it was begun.
+
+        Raises ValueError, StoreError, ImportError in words; then nothing is left open.
+        """
         evaluator = self.evaluator(settings)
+        from ...search.resume import resume
         from ...search.run import search
 
         self.prepare(settings)
-        opened: dict = {}
+        path, opened = self.path(settings), {}
         try:
             for method in settings.methods:
+                if method in known:
+                    opened[method] = resume(path, known[method], evaluations=settings.limit, evaluator=evaluator)
+                    continue
                 opened[method] = search(
                     evaluator.space,
                     settings.dataset,
@@ -85,7 +94,7 @@ class Openings:
                     max_worst=settings.max_worst,
                     evaluations=settings.limit,
                     seed=settings.seed,
-                    store=self.path(settings),
+                    store=path,
                     evaluator=evaluator,
                 )
         except BaseException:

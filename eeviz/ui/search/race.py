@@ -36,7 +36,7 @@ class Race:
         """(method, Snapshot) after every evaluation. rounds : evaluations of each search, None for all."""
         with self._going:
             self._stop.clear()
-            left = {name: rounds for name in self.runs}
+            left = dict.fromkeys(self.runs, rounds)
             while not self._stop.is_set():
                 open_ = [name for name in self.runs if not self.over(name) and left[name] != 0]
                 if not open_:

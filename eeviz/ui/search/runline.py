@@ -93,7 +93,12 @@ def _progress(lane, state) -> dict:
         parts.append(f"{_duration(left)} left")
     if now.failed:
         parts.append(f"{now.failed} failed")
-    return {"name": lane.method, "label": f"{LOOKS[lane.method].sign} {lane.method}", "share": share, "words": " · ".join(parts)}
+    return {
+        "name": lane.method,
+        "label": f"{LOOKS[lane.method].sign} {lane.method}",
+        "share": share,
+        "words": " · ".join(parts),
+    }
 
 
 def _duration(seconds: float) -> str:

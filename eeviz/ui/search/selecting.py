@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 
 from ...core.policy import Policy, route
 from .state import Selection
+
+_THRESHOLD = re.compile(r"^(  .*? MACs), threshold [^)]*")
 
 
 def selection_of(run, snapshot, candidate: int, point: int) -> Selection:
@@ -26,13 +30,24 @@ def selection_of(run, snapshot, candidate: int, point: int) -> Selection:
         own_policy,
         genome,
         architecture.drawing(),
-        architecture.describe(),
+        _words(architecture, own_policy),
         float(1 - found.points.error[point]),
         float(found.points.cost[point]),
         float(found.points.worst[point]),
         run.unit,
         _shares(run, candidate, policy),
     )
+
+
+def _words(architecture, policy: Policy) -> str:
+    """Its text form with the thresholds of this policy: those among the genes are one method's own."""
+    branches = iter(policy.thresholds)
+    lines = []
+    for line in architecture.describe().splitlines():
+        threshold = next(branches, None) if line.startswith("  ") else None
+        line = _THRESHOLD.sub(r"\1", line)
+        lines.append(line if threshold is None else line.replace(" MACs)", f" MACs, leaves at >= {threshold:.4g})", 1))
+    return "\n".join(lines)
 
 
 def _shares(run, candidate: int, policy: Policy) -> tuple[float, ...] | None:

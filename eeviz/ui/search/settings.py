@@ -100,7 +100,7 @@ def to_query(settings: Settings) -> dict[str, str]:
         query["seconds"] = f"{settings.seconds:g}"
     for name in ("max_cost", "max_worst"):
         if getattr(settings, name):
-            query[name] = f"{getattr(settings, name):g}"
+            query[name] = f"{getattr(settings, name):.15g}"
     return query
 
 

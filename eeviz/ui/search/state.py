@@ -122,7 +122,11 @@ class SearchState(HasTraits):
         """The only way a selection changes; undo goes back to the one before."""
         with self.lock:
             here = self.selected
-            if selection is not None and here is not None and (selection.key, selection.tuned) == (here.key, here.tuned):
+            if (
+                selection is not None
+                and here is not None
+                and (selection.key, selection.tuned) == (here.key, here.tuned)
+            ):
                 return
             self._undo = [*self._undo[-HISTORY:], here]
             self._redo = []

@@ -15,7 +15,11 @@ def headline(selection: Selection) -> str:
         ("accuracy", text.percent(selection.accuracy, 2), "on search-validation, so optimistic"),
         ("mean cost", text.quantity(selection.mean_cost, selection.unit), "per sample"),
         ("worst case", text.quantity(selection.worst_cost, selection.unit), "every exit passed"),
-        ("parameters", _count(selection.drawing["parameters"]), f"{len(selection.drawing['branches']) - 1} early exits"),
+        (
+            "parameters",
+            _count(selection.drawing["parameters"]),
+            f"{len(selection.drawing['branches']) - 1} early exits",
+        ),
     ]
     inside = "".join(
         f'<div class="ee-datum"><span>{escape(a)}</span><b>{escape(b)}</b><small>{escape(c)}</small></div>'
@@ -30,8 +34,10 @@ def comparison(pins: dict[str, Selection], spaces, records_of) -> str:
     spaces : method -> SearchSpace. records_of(selection) -> ExitRecords; raises ValueError where there are none.
     """
     if len(pins) < 2:
-        have = f"{next(iter(pins))} is pinned; pin another point as {'B' if 'A' in pins else 'A'}." if pins else (
-            "Select a point and pin it as A, another as B: both appear here side by side."
+        have = (
+            f"{next(iter(pins))} is pinned; pin another point as {'B' if 'A' in pins else 'A'}."
+            if pins
+            else ("Select a point and pin it as A, another as B: both appear here side by side.")
         )
         return f"<p class='ee-sentence'>{escape(have)}</p>"
     a, b = pins["A"], pins["B"]

@@ -31,7 +31,9 @@ class Candidates(anywidget.AnyWidget):
         made = rows(state.lanes)
         with self.hold_sync():
             self.rows = [_row(row, state.unit) for row in made[:FEW_ROWS]]
-            self.note = f"The first {FEW_ROWS} of {len(made)} candidates; the files hold all." if len(made) > FEW_ROWS else ""
+            self.note = (
+                f"The first {FEW_ROWS} of {len(made)} candidates; the files hold all." if len(made) > FEW_ROWS else ""
+            )
 
 
 def _row(row: dict, unit: str) -> dict:
@@ -48,7 +50,7 @@ def _row(row: dict, unit: str) -> dict:
         cost(row["worst_cost"]),
         cost(row["cheapest"]),
         f"{row['seconds']:.2f} s",
-        row["failed"] and f"failed: {row['failed']}" or ("" if row["point"] is not None else "breaks a constraint"),
+        (row["failed"] and f"failed: {row['failed']}") or ("" if row["point"] is not None else "breaks a constraint"),
     ]
     values = [row[name] for name in ("method", "candidate", "generation", "on_front", "accuracy", "mean_cost", "worst_cost", "cheapest", "seconds", "failed")]  # fmt: skip
     point = -1 if row["point"] is None else row["point"]

@@ -55,7 +55,10 @@ class Tuner:
 
     def _measured(self, run, selection: Selection, network, epochs: int, seconds: float) -> Tuned:
         """The trained network on search-validation, thresholds tuned there within the old mean cost."""
-        records = run.evaluator.collect(network)
+        from ...datasets import load_dataset
+        from ...nn.collect import collect
+
+        records = collect(network, load_dataset(run.evaluator.dataset, "validation"))
         cost = next(iter(records.costs)) if run.goal.cost not in records.costs else run.goal.cost
         try:
             policy = tune(records, max_cost=selection.mean_cost, cost=cost)

@@ -55,12 +55,16 @@ function render({ model, el }) {
     let y = top + strip + 6;
     for (const branch of item.branches) {
       const from = x(ends[branch.position]), w = Math.max(x(ends[branch.position] + branch.macs) - from, 1.5);
-      const words = [branch.label, `${count(branch.macs)} MACs`, branch.note].filter(Boolean).join(" · ");
+      const words = [branch.label, `${count(branch.macs)} MACs`, ...branch.notes].join(" · ");
       const rect = s("rect", { x: from, y, width: w, height: line - 4, style: `fill: var(--ee-exit-${branch.color})` });
       rect.append(s("title", {}, `${words}\n${branch.layers.join("\n")}`));
-      const outside = from + w + 6 + wide(words) < width ? { x: from + w + 6, "text-anchor": "start" } : { x: Math.max(from - 6, 0), "text-anchor": "end" };
+      // as much of it as there is room for, right of the bar or left of it
+      const shorter = [words, [branch.label, ...branch.notes].join(" · "), [branch.label, ...branch.notes.slice(-1)].join(" · "), branch.label];
+      const right = (text) => from + w + 6 + wide(text) < width, left = (text) => from - 6 - wide(text) > 0;
+      const told = shorter.find((text) => right(text) || left(text)) ?? branch.label;
+      const outside = right(told) ? { x: from + w + 6, "text-anchor": "start" } : { x: from - 6, "text-anchor": "end" };
       parts.push(s("line", { class: "ee-tap", x1: from, x2: from, y1: top + strip, y2: y + line - 4 }), rect);
-      parts.push(s("text", { ...outside, y: y + line - 4 - 0.22 * em }, words));
+      parts.push(s("text", { ...outside, y: y + line - 4 - 0.22 * em }, told));
       y += line + 2;
     }
     y += 3;
@@ -68,7 +72,8 @@ function render({ model, el }) {
     const marks = ticks(most, Math.max(2, Math.floor(width / (7 * em))));
     for (const [i, macs] of marks.entries()) {
       parts.push(s("line", { class: "ee-axis", x1: x(macs), x2: x(macs), y1: y, y2: y + 4 }));
-      const text = i === marks.length - 1 ? `${count(macs)} MACs` : macs ? count(macs) : "0";
+      const number = macs ? count(macs).replace(/(\.\d*?)0+(?= |$)/, "$1").replace(/\.(?= |$)/, "") : "0";
+      const text = i === marks.length - 1 ? `${number} MACs` : number;
       parts.push(s("text", { class: "ee-quiet", x: x(macs), y: y + 4 + em, "text-anchor": i === 0 ? "start" : x(macs) + wide(text) / 2 > width ? "end" : "middle" }, text));
     }
     const height = y + 1.6 * em + 2;

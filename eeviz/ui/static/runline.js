@@ -3,7 +3,7 @@ import { h, put, say } from "./dom.js";
 
 const BUTTONS = [
   ["start", "▶ Start", "Begin a search with the settings above"],
-  ["pause", "⏸ Pause", "Hold the search; Resume goes on with it"],
+  ["pause", "Pause", "Hold the search; Resume goes on with it"],
   ["step", "Step", "One evaluation of each method"],
   ["resume", "Resume", "Go on with the search on show"],
   ["stop", "■ Stop", "End the search; everything found is in the store"],

@@ -24,7 +24,12 @@ def draw(app) -> go.Figure:
     unit = state.unit
     layout = style.layout(
         440,
-        xaxis={"type": "log", "title": {"text": f"mean cost per sample ({unit}, log scale)"}, **_ticks(app), "range": _across(app)},
+        xaxis={
+            "type": "log",
+            "title": {"text": f"mean cost per sample ({unit}, log scale)"},
+            **_ticks(app),
+            "range": _across(app),
+        },
         yaxis={"title": {"text": "accuracy on search-validation (%)"}, "range": _range(app)},
         hovermode="closest",
         hoverlabel={"align": "left"},

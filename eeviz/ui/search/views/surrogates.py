@@ -33,7 +33,17 @@ def draw(app) -> go.Figure:
         340,
         xaxis={"title": {"text": "evaluations"}, "rangemode": "tozero"},
         yaxis={"title": {"text": "Kendall tau, left-out networks"}, "range": [-0.35, 1.05]},
-        shapes=[{"type": "line", "xref": "x domain", "x0": 0, "x1": 1, "y0": 0, "y1": 0, "line": {"color": style.soft, "dash": "dot", "width": 1.5}}],
+        shapes=[
+            {
+                "type": "line",
+                "xref": "x domain",
+                "x0": 0,
+                "x1": 1,
+                "y0": 0,
+                "y1": 0,
+                "line": {"color": style.soft, "dash": "dot", "width": 1.5},
+            }
+        ],
         showlegend=True,
         margin={"l": 64, "r": 16, "t": 40, "b": 52},
     )

@@ -1,0 +1,341 @@
+"""The search lab without a browser: searches run, hold, go on and are taken up; what they found can be opened."""
+
+import csv
+import io
+import json
+import threading
+import time
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from search_fakes import FakeEvaluator
+
+from eeviz.core.policy import Policy, route
+from eeviz.ui.search.app import LabApp
+from eeviz.ui.search.lab import search_lab
+from eeviz.ui.search.opened import one_design_each
+from eeviz.ui.search.openings import Openings
+from eeviz.ui.search.race import Race
+from eeviz.ui.search.settings import Settings
+from eeviz.ui.search.state import SearchState
+from eeviz.ui.search.table import key_of
+
+METHODS = ("aebnas", "nachos")
+EVALUATIONS = 9
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    return tmp_path_factory.mktemp("lab") / "done.db"
+
+
+@pytest.fixture(scope="module")
+def done(store):
+    """A lab after a short search of two methods; tests select, pin and export, they do not search on."""
+    settings = Settings(methods=METHODS, evaluations=EVALUATIONS)
+    app = LabApp(SearchState(settings), Openings(store, FakeEvaluator()), inline=True)
+    app.runline.press("start")
+    assert app.status.level != "error", app.status.details
+    return app
+
+
+def searching(tmp_path, seconds=0.05, **options):
+    return search_lab(
+        evaluator=FakeEvaluator(seconds=seconds), store=tmp_path / "s.db", methods=["aebnas"], evaluations=16, **options
+    )
+
+
+def until(holds, seconds=120.0):
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, "it never came about"
+        time.sleep(0.005)
+
+
+def test_a_search_runs_to_its_budget(done):
+    state = done.state
+    assert state.phase == "done"
+    assert [lane.snapshot.evaluations for lane in state.lanes.values()] == [EVALUATIONS] * 2
+    assert [line["share"] for line in done.runline.progress] == [1.0, 1.0]
+    assert done.runline.allowed == ["start", "resume"]
+
+
+def test_the_chart_has_a_front_for_each_method_and_says_what_it_shows(done):
+    drawn = {trace.name: trace for trace in done.chart.figure.data}
+    for name, lane in done.state.lanes.items():
+        assert np.allclose(drawn[name].y, 100 * lane.snapshot.front.accuracy)
+        assert np.allclose(drawn[name].x, lane.snapshot.front.mean_cost)
+        assert "candidate" in drawn[name].customdata[0]
+        assert "stages" in drawn[name].customdata[0]
+        shown = {mark.candidate for mark in (*lane.front, *lane.others)}
+        assert shown == {c.id for c in lane.snapshot.archive if len(c.points)}
+    assert drawn["aebnas"].marker.symbol != drawn["nachos"].marker.symbol
+    assert len(drawn["static networks, trained alone"].x) >= 3
+    assert "optimistic" in done.chart.sentence.value
+
+
+def test_a_click_draws_the_network_and_undo_goes_back(done):
+    before = done.state.selected
+    lane = done.state.lanes["nachos"]
+    done.chart.chart.click(done, 5 + 3, 0)  # traces: five times others, five fronts in the order of the methods
+    chosen = done.state.selected
+    assert chosen.key == lane.front[0].key
+    assert chosen.accuracy == pytest.approx(lane.snapshot.front.accuracy[0])
+    (item,) = done.panel.drawing.items
+    assert sum(block["macs"] for stage in item["stages"] for block in stage["blocks"]) > 0
+    assert item["words"].count("stage ") >= 5
+    done.panel.undo.click()
+    assert done.state.selected is before
+    done.panel.redo.click()
+    assert done.state.selected is chosen
+
+
+def test_a_click_beside_every_point_changes_nothing(done):
+    before = done.state.selected
+    done.chart.chart.click(done, 12, 0)
+    done.chart.chart.click(done, 0, 0)  # two-level did not run
+    assert done.state.selected is before
+
+
+def test_the_text_form_tells_the_thresholds_of_the_point(done):
+    done.driver.select(*done.state.lanes["aebnas"].front[-1].key)
+    chosen = done.state.selected
+    assert "threshold" not in chosen.words
+    assert chosen.words.count("leaves at >=") == len(chosen.own_policy.thresholds)
+    assert sum(chosen.shares) == pytest.approx(1)
+
+
+def test_the_explorer_below_opens_at_the_points_figures(done):
+    done.driver.select(*done.state.lanes["aebnas"].front[-1].key)
+    done.panel.explore.click()
+    state = done.below.explorer.state
+    assert state.routing.accuracy == pytest.approx(done.state.selected.accuracy, abs=0.02)
+    assert state.routing.mean_cost == pytest.approx(done.state.selected.mean_cost, rel=0.05)
+    assert state.report_records.split == "test"
+    other = next(mark for mark in done.state.lanes["aebnas"].front if mark.candidate != done.state.selected.candidate)
+    done.driver.select(*other.key)
+    done.panel.explore.click()
+    assert done.status.level != "error", done.status.details
+    assert done.below.explorer.state is state
+
+
+def test_alternatives_become_one_design_each_at_equal_figures():
+    evaluator = FakeEvaluator()
+    genome = evaluator.space.backbone_part(evaluator.space.sample(np.random.default_rng(3)))
+    records = evaluator.records(genome, offered=True)
+    thresholds = [None] * (records.exits_count - 1)
+    thresholds[2], thresholds[13] = 0.8, 0.6
+    policy = Policy(thresholds)
+    small, own = one_design_each(records, policy)
+    assert small.exits_count == len(np.unique(records.position))
+    before, after = route(records, policy), route(small, own)
+    assert after.accuracy == before.accuracy
+    assert after.mean_cost == pytest.approx(before.mean_cost, rel=1e-12)
+    assert after.worst_cost == pytest.approx(before.worst_cost, rel=1e-12)
+
+
+def test_pins_stand_side_by_side_with_a_paired_difference(done):
+    lanes = done.state.lanes
+    for name, key in (("A", lanes["aebnas"].front[0].key), ("B", lanes["aebnas"].front[-1].key)):
+        done.driver.select(*key)
+        done.state.pin(name)
+    assert "B minus A on the same 240 samples" in done.compare.words.value
+    assert "interval" in done.compare.words.value
+    assert len(done.compare.drawing.items) == 2
+
+
+def test_the_table_selects_and_holds_every_candidate(done):
+    done.table.show(done.state)
+    assert len(done.table.rows) == 2 * EVALUATIONS
+    first = done.table.rows[0]
+    assert first["values"][3] > 0
+    done.table.chosen = first["key"]
+    assert done.state.selected.key == key_of(first["key"])
+
+
+def test_the_exports_hold_every_point(done):
+    sent = []
+    done.page.send = lambda message, buffers=None: sent.append((message["name"], buffers[0].decode()))
+    done.download_csv()
+    done.download_json()
+    (csv_name, table), (json_name, text) = sent
+    assert (csv_name, json_name) == ("candidates.csv", "candidates.json")
+    rows = list(csv.DictReader(io.StringIO(table)))
+    archive = [c for lane in done.state.lanes.values() for c in lane.snapshot.archive]
+    assert len(rows) == sum(max(len(c.points), 1) for c in archive)
+    assert sum(int(row["on_front"]) for row in rows) == sum(len(lane.front) for lane in done.state.lanes.values())
+    read = json.loads(text)
+    assert read["settings"]["methods"] == list(METHODS)
+    genomes = [tuple(c["genome"]) for m in read["methods"].values() for c in m["candidates"]]
+    assert genomes == [c.genome for c in archive]
+
+
+@pytest.mark.parametrize("tab", [1, 2, 3, 0])
+def test_every_tab_draws(done, tab):
+    done.tabs.selected_index = tab
+    assert done.status.level != "error", done.status.details
+    if tab in (1, 2):
+        assert len(done.charts[tab - 1].figure.data) == 5
+        assert "nan" not in done.charts[tab - 1].sentence.value.lower()
+
+
+def test_a_search_pauses_steps_stops_and_goes_on(tmp_path):
+    lab = searching(tmp_path)
+    assert lab.phase == "idle"
+    lab.start()
+    until(lambda: lab.snapshots and lab.snapshots["aebnas"].evaluations >= 2)
+    lab.pause()
+    lab.join(60)
+    assert lab.phase == "paused"
+    count = lab.snapshots["aebnas"].evaluations
+    lab.step()
+    lab.join(60)
+    assert lab.phase == "paused"
+    assert lab.snapshots["aebnas"].evaluations == count + 1
+    lab.resume()
+    until(lambda: lab.snapshots["aebnas"].evaluations > count + 1)
+    lab.stop()
+    lab.join(60)
+    assert lab.phase == "stopped"
+    found = lab.snapshots["aebnas"].evaluations
+    lab.close()
+
+    # another page: the store offers it, shows it, and goes on with it
+    again = searching(tmp_path, seconds=0.0)
+    again.join(60)
+    assert again.snapshots["aebnas"].evaluations == found
+    again.resume()
+    again.join(300)
+    assert again.phase == "done"
+    assert again.snapshots["aebnas"].evaluations == 16
+    again.close()
+
+
+def test_an_interrupted_search_ends_at_the_same_front(tmp_path):
+    fronts = []
+    for interrupted in (False, True):
+        folder = tmp_path / str(interrupted)
+        folder.mkdir()
+        app = LabApp(
+            SearchState(Settings(methods=("aebnas",), evaluations=10)),
+            Openings(folder / "s.db", FakeEvaluator()),
+            inline=True,
+        )
+        if interrupted:
+            for _ in range(3):
+                app.runline.press("step")
+            app.runline.press("resume")
+        else:
+            app.runline.press("start")
+        assert app.state.phase == "done"
+        fronts.append(app.state.lanes["aebnas"].snapshot.front)
+        app.driver.close()
+    assert (fronts[0].accuracy == fronts[1].accuracy).all()
+    assert (fronts[0].mean_cost == fronts[1].mean_cost).all()
+
+
+def test_a_larger_budget_goes_on_with_a_finished_search(tmp_path):
+    settings = Settings(methods=("aebnas",), evaluations=9)
+    app = LabApp(SearchState(settings), Openings(tmp_path / "s.db", FakeEvaluator()), inline=True)
+    app.runline.press("start")
+    app.runline.press("resume")
+    assert "raise the budget" in app.status.message
+    before = [c.genome for c in app.state.lanes["aebnas"].snapshot.archive]
+    app.form.amount.value = 12
+    app.runline.press("resume")
+    after = [c.genome for c in app.state.lanes["aebnas"].snapshot.archive]
+    assert len(after) == 12
+    assert after[:9] == before
+    app.driver.close()
+
+
+@pytest.mark.parametrize(
+    ("write", "words"),
+    [
+        (lambda form: setattr(form.max_cost, "value", "5"), "smallest possible"),
+        (lambda form: setattr(form.max_cost, "value", "cheap"), "no amount"),
+        (lambda form: [setattr(box, "value", False) for box in form.methods.values()], "at least one method"),
+    ],
+)
+def test_what_cannot_be_searched_is_told_in_the_page(tmp_path, write, words):
+    app = LabApp(SearchState(Settings(methods=("aebnas",))), Openings(tmp_path / "s.db", FakeEvaluator()), inline=True)
+    write(app.form)
+    app.runline.press("start")
+    assert app.status.level == "error"
+    assert words in app.status.message
+    assert not app.state.busy
+    assert "start" in app.runline.allowed
+
+
+def test_a_store_of_something_else_is_told_in_the_page(tmp_path):
+    path = tmp_path / "s.db"
+    path.write_bytes(b"no database, but a long enough text to be read as one" * 40)
+    app = LabApp(SearchState(Settings(methods=("aebnas",))), Openings(path, FakeEvaluator()), inline=True)
+    assert "cannot be read" in app.status.message
+    app.runline.press("start")
+    assert app.status.level == "error"
+    assert "corrupt or no SQLite file" in app.status.message
+
+
+def test_a_failed_evaluation_is_a_row_of_the_table_not_the_end(tmp_path):
+    plain = FakeEvaluator()
+    app = LabApp(
+        SearchState(Settings(methods=("aebnas",), evaluations=9)), Openings(tmp_path / "a.db", plain), inline=True
+    )
+    app.runline.press("start")
+    second = app.state.lanes["aebnas"].snapshot.archive[1].genome
+    broken = replace(plain, trouble=((second, "nan"),))
+    app = LabApp(
+        SearchState(Settings(methods=("aebnas",), evaluations=9)), Openings(tmp_path / "b.db", broken), inline=True
+    )
+    app.runline.press("start")
+    assert app.state.phase == "done"
+    app.table.show(app.state)
+    failed = [row for row in app.table.rows if row["cells"][-1].startswith("failed")]
+    assert len(failed) == 1
+    app.table.chosen = failed[0]["key"]
+    assert "no network to show" in app.status.message
+
+
+def test_missing_packages_are_named_with_the_command(monkeypatch, tmp_path):
+    from eeviz import packages
+
+    monkeypatch.setattr(packages, "is_installed", lambda name: name != "pymoo")
+    app = LabApp(SearchState(), Openings(tmp_path / "s.db"), inline=True)
+    assert "pymoo" in app.status.message
+    assert "pip install" in app.status.message
+    assert app.runline.allowed == []
+
+
+def test_a_race_gives_every_search_equal_time_and_ends_with_stop():
+    class Run:
+        def __init__(self, cost):
+            self.cost, self.done_, self.going = cost, 0, threading.Event()
+
+        @property
+        def snapshot(self):
+            return SimpleNamespace(evaluations=self.done_, seconds=self.done_ * self.cost, done=self.done_ >= 100)
+
+        def __iter__(self):
+            while self.done_ < 100:
+                self.done_ += 1
+                yield self.snapshot
+
+        def stop(self):
+            self.going.set()
+
+        close = stop
+
+    race = Race({"quick": Run(1.0), "slow": Run(3.0)})
+    steps = race.steps()
+    for _ in range(40):
+        next(steps)
+    assert race.runs["quick"].done_ == pytest.approx(30, abs=1)
+    race.stop()
+    assert list(steps) == []
+    assert not race.done
+    timed = Race({"quick": Run(1.0)}, seconds=5.0)
+    assert len(list(timed.steps())) == 5
+    assert timed.done

@@ -1,0 +1,86 @@
+"""Settings of the search lab: the address and the line of code bring them back; nonsense is told in words."""
+
+import pytest
+
+from eeviz.search.methods import METHODS as KNOWN
+from eeviz.ui.search.lab import search_lab
+from eeviz.ui.search.palette import LOOKS
+from eeviz.ui.search.settings import METHODS, Settings, amount, from_query, short, to_code, to_query
+
+SETTINGS = [
+    Settings(),
+    Settings(methods=("aebnas", "random"), seed=7, evaluations=200, max_cost=2.5e6),
+    Settings(seconds=90.0, max_worst=8e5, cost="latency"),
+]
+
+
+def test_the_methods_offered_are_those_there_are():
+    assert set(METHODS) == set(KNOWN) == set(LOOKS)
+    assert len({look.symbol for look in LOOKS.values()}) == len({look.dash for look in LOOKS.values()}) == len(METHODS)
+
+
+@pytest.mark.parametrize("settings", SETTINGS)
+def test_the_address_brings_settings_back(settings):
+    query = "&".join(f"{name}={value}" for name, value in to_query(settings).items())
+    assert from_query(Settings(), query) == settings
+
+
+@pytest.mark.parametrize("settings", SETTINGS)
+def test_the_code_brings_settings_back(settings):
+    called = {}
+
+    class Names:
+        @staticmethod
+        def search_lab(dataset, **rest):
+            called.update(rest, dataset=dataset)
+
+    eval(to_code(settings, "s.db"), {"ee": Names})  # noqa: S307  (a line of our own)
+    assert called.pop("store") == "s.db"
+    assert Settings(**{n: tuple(v) if isinstance(v, list) else v for n, v in called.items()}) == settings
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("methods=genetic", "choose one of two-level"),
+        ("evaluations=many", "address does not fit"),
+        ("evaluations=0", "at least 1"),
+        ("seed=-1", "at least 0"),
+        ("max_cost=cheap", "no amount"),
+        ("seconds=-5", "positive"),
+        ("seconds=nan", "positive"),
+    ],
+)
+def test_an_address_that_does_not_fit_is_told_in_words(query, words):
+    with pytest.raises(ValueError, match=words):
+        from_query(Settings(), query)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("2.5 M", 2.5e6), ("800k", 8e5), ("3e6", 3e6), ("1.2 M MACs", 1.2e6), ("", None), ("  ", None)]
+)
+def test_amounts_are_read_as_people_write_them(text, value):
+    assert amount(text) == value
+    assert amount(short(value)) == value
+
+
+@pytest.mark.parametrize("text", ["-3", "0", "M", "1.2.3", "two", "1 X"])
+def test_other_amounts_are_refused(text):
+    with pytest.raises(ValueError, match=r"amount|above 0"):
+        amount(text)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"methods": "two-level"}, "lists of names"),
+        ({"methods": []}, "at least one method"),
+        ({"methods": ["best"]}, "unknown"),
+        ({"hide": ["everything"]}, "no part is called"),
+        ({"evaluations": 0}, "at least 1"),
+        ({"max_cost": -1.0}, "positive"),
+    ],
+)
+def test_the_lab_refuses_what_does_not_fit(options, words, tmp_path):
+    with pytest.raises(ValueError, match=words):
+        search_lab(store=tmp_path / "s.db", **options)
