@@ -171,7 +171,11 @@ class Resize(_Free):
 
 @dataclass(frozen=True)
 class Block:
-    """Layers in a row; residual: their input is added to their output."""
+    """Layers in a row; residual: their input is added to their output.
+
+    Where the layers change the shape, the input is average-pooled by their stride and its channels are cut or padded
+    with zeros (He et al. 2016, arXiv:1512.03385, option A): no weights, no multiply-accumulates.
+    """
 
     name: str
     kind: str
@@ -180,9 +184,13 @@ class Block:
 
     def out(self, shape: Shape) -> Shape:
         out = through(self.layers, shape)
-        if self.residual and out != shape:
-            raise ValueError(f"{self.name}: a residual block must keep its shape, got {shape} -> {out}.")
+        if self.residual and any(-(-size // self.stride(shape)) != left for size, left in zip(shape[1:], out[1:])):  # noqa: B905
+            raise ValueError(f"{self.name}: no pooling of its input {shape} gives the size of its output {out}.")
         return out
+
+    def stride(self, shape: Shape) -> int:
+        """By how much the layers shrink an image of that shape."""
+        return -(-shape[1] // through(self.layers, shape)[1])
 
     def macs(self, shape: Shape) -> int:
         return macs(self.layers, shape)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any
@@ -74,6 +74,10 @@ class SearchSpace:
         from .presets import preset
 
         return preset(name, **arguments)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {f.name: getattr(self, f.name) for f in fields(self)}  # what is cached is found again, and a view of a
+        # dict cannot be pickled
 
     def __repr__(self) -> str:
         return f"SearchSpace({self.name}, {len(self.genes)} genes, {self.size:.3g} architectures)"

@@ -41,15 +41,20 @@ def named(network: nn.Module) -> Iterator[tuple[str, nn.Module]]:
 
 
 class Residual(nn.Module):
-    """Adds the input of its layers to their output."""
+    """Adds the input of its layers to their output, where they change the shape as `core.layers.Block` says."""
 
-    def __init__(self, layers: nn.Module):
+    def __init__(self, layers: nn.Module, stride: int = 1, more_channels: int = 0):
         super().__init__()
-        self.layers = layers
+        self.layers, self.stride, self.more_channels = layers, stride, more_channels
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, channels, H, W) -> the same shape."""
-        return x + self.layers(x)
+        """(N, channels, H, W) -> (N, channels + more_channels, H / stride, W / stride), sizes rounded up."""
+        y = self.layers(x)
+        if self.stride > 1:
+            x = functional.avg_pool2d(x, self.stride, self.stride, ceil_mode=True, count_include_pad=False)
+        if self.more_channels:
+            x = functional.pad(x, (0, 0, 0, 0, 0, self.more_channels))  # a negative number cuts
+        return x + y
 
 
 class Resize(nn.Module):
@@ -79,10 +84,11 @@ class SqueezeExcite(nn.Module):
 
 
 def _sequence(layers: Layers, shape: Shape) -> nn.Sequential:
-    return nn.Sequential(*(_module(layer, at) for layer, at in described.walk(layers, shape)))
+    return nn.Sequential(*(module(layer, at) for layer, at in described.walk(layers, shape)))
 
 
-def _module(layer: described.Layer, shape: Shape) -> nn.Module:
+def module(layer: described.Layer, shape: Shape) -> nn.Module:
+    """The module of one layer on inputs of that shape; its weights are drawn from torch's global generator."""
     match layer:
         case described.Convolution():
             return _convolution(layer, shape)
@@ -102,7 +108,9 @@ def _module(layer: described.Layer, shape: Shape) -> nn.Module:
             return nn.Identity() if layer.out(shape) == shape else Resize(layer.size, layer.mode)
         case described.Block():
             inside = _sequence(layer.layers, shape)
-            return Residual(inside) if layer.residual else inside
+            if not layer.residual:
+                return inside
+            return Residual(inside, layer.stride(shape), layer.out(shape)[0] - shape[0])
     raise ValueError(f"no module is known for a layer of type {type(layer).__name__}.")
 
 

@@ -102,5 +102,13 @@ def test_plans_that_cannot_be_built_are_refused(changes, words):
 def test_layers_that_do_not_fit_are_refused():
     with pytest.raises(ValueError, match="depthwise with 4 channels on an input of 3"):
         Convolution("c", 4, depthwise=True).out((3, 8, 8))
-    with pytest.raises(ValueError, match="must keep its shape"):
-        Block("b", "kind", (Convolution("c", 4),), residual=True).out((3, 8, 8))
+    with pytest.raises(ValueError, match="no pooling of its input"):
+        Block("b", "kind", (Convolution("c", 4, 3, 1, padded=False),), residual=True).out((3, 8, 8))
+
+
+def test_a_residual_block_may_change_the_shape():
+    for size, stride in ((8, 1), (8, 2), (7, 2), (5, 2), (3, 2)):
+        block = Block("b", "kind", (Convolution("c", 4, 3, stride),), residual=True)
+        assert block.out((3, size, size)) == (4, -(-size // stride), -(-size // stride))
+        assert block.stride((3, size, size)) == stride
+        assert block.macs((3, size, size)) == Convolution("c", 4, 3, stride).macs((3, size, size))
