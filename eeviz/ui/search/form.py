@@ -40,8 +40,8 @@ class Form:
             for name in METHODS
         }
         self.cost = _dropdown(list(dict.fromkeys([asked.cost, "macs"])), asked.cost, "Error and", 190, 62)
-        self.max_cost = _text(short(asked.max_cost), "Mean at most", "such as 2.5 M", 86)
-        self.max_worst = _text(short(asked.max_worst), "Worst case at most", "no bound", 122)
+        self.max_cost = _text(short(asked.max_cost), "Mean at most", "no bound", 86)
+        self.max_worst = _text(short(asked.max_worst), "Worst case at most", "such as 2.5 M", 126)
         self.amount = widgets.BoundedFloatText(
             value=asked.seconds or asked.evaluations,
             min=1,
@@ -49,7 +49,7 @@ class Form:
             step=1,
             description="Budget",
             layout=widgets.Layout(width="140px"),
-            style={"description_width": "48px"},
+            style={"description_width": "initial"},
         )
         self.kind = widgets.Dropdown(
             options=[_COUNT, _TIME],
@@ -63,7 +63,7 @@ class Form:
             max=2**31 - 1,
             description="Seed",
             layout=widgets.Layout(width="110px"),
-            style={"description_width": "36px"},
+            style={"description_width": "initial"},
             tooltip="The same seed and budget in evaluations give the same front",
         )
         self.saved = _dropdown([], None, "Saved searches", 620, 100)
@@ -157,7 +157,7 @@ def _dropdown(options, value, label: str, width: int, label_width: int) -> widge
         value=value,
         description=label,
         layout=widgets.Layout(width=f"{width}px"),
-        style={"description_width": f"{label_width}px"},
+        style={"description_width": "initial"},
     )
 
 
@@ -167,6 +167,6 @@ def _text(value: str, label: str, placeholder: str, label_width: int) -> widgets
         description=label,
         placeholder=placeholder,
         continuous_update=False,
-        layout=widgets.Layout(width=f"{label_width + 92}px"),
-        style={"description_width": f"{label_width}px"},
+        layout=widgets.Layout(width=f"{label_width + 100}px"),
+        style={"description_width": "initial"},
     )

@@ -23,7 +23,7 @@ class Saved:
         counts = " + ".join(f"{name} {count}" for name, _, count in self.done)
         bounds = self.settings.words().split(" · ")[3:-2]
         extra = "".join(f" · {bound}" for bound in bounds)
-        return f"{counts} evaluations{extra} · seed {self.settings.seed} · begun {self.created}"
+        return f"{counts} evaluations{extra} · seed {self.settings.seed} · {self.created} UTC"
 
 
 def saved_in(path: Path | None, settings: Settings) -> tuple[Saved, ...]:

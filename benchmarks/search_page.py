@@ -1,0 +1,134 @@
+"""Does the page stay quick while a search runs, and does Stop stop?
+
+Voila in headless Chromium: the search lab beside the explorer on the demo, in one kernel. Key press on a slider of the
+explorer to the new thresholds in the explorer's code line, which Python writes: idle, and while two-level searches on
+one thread (bar: 95 % within 200 ms). Click on Stop to "Stopped" in the page (bar: at most 1 s, the slowest of STOPS).
+The supernet is the one that ships with eeviz, or an untrained one of the same size where none does.
+Run: python benchmarks/search_page.py [--save]
+"""
+
+import os
+import shutil
+import statistics
+import tempfile
+from pathlib import Path
+
+import nbformat
+from _line import report
+from playwright.sync_api import sync_playwright
+
+import eeviz
+from eeviz import paths, serve
+
+PRESSES, STOPS = 40, 3
+NOTEBOOK = """
+from pathlib import Path
+import eeviz as ee
+from ipywidgets import VBox
+from eeviz.search.supernet import SupernetEvaluator
+explorer = ee.explore("fashion")
+lab = ee.search_lab(evaluator=SupernetEvaluator("fashion-mnist", {folder!r}), store="search.db", evaluations=100_000)
+VBox([lab.widget, explorer.widget])
+"""
+
+# Milliseconds from a key press until the explorer's code line says something else.
+PRESS = """() => {
+  const line = [...document.querySelectorAll('.ee-copy code')].find((c) => c.textContent.includes('ee.explore('));
+  window.answered = new Promise((done) => {
+    addEventListener('keydown', () => {
+      const start = performance.now();
+      new MutationObserver((_, o) => (o.disconnect(), done(performance.now() - start))).observe(line, {childList: true, characterData: true, subtree: true});
+    }, {capture: true, once: true});
+  });
+}"""
+
+STOP = """async () => {
+  const start = performance.now();
+  [...document.querySelectorAll('.ee-run button')].find((b) => b.textContent.includes('Stop')).click();
+  while (!document.querySelector('.ee-run-words').textContent.startsWith('Stopped')) await new Promise((r) => setTimeout(r, 5));
+  return performance.now() - start;
+}"""
+
+
+def supernet(folder: Path) -> tuple[str, bool]:
+    """The folder of the supernet that ships, else of an untrained one; whether it is trained."""
+    shipped = paths.data() / "supernet" / "compact-fashion"
+    if (shipped / "weights.safetensors").is_file():
+        return str(shipped), True
+    from eeviz.core.space import SearchSpace
+    from eeviz.nn.supernet import Supernet
+    from eeviz.nn.supernet_file import save_supernet
+
+    save_supernet(Supernet(SearchSpace.preset("compact")), folder)
+    return str(folder), False
+
+
+def presses(page) -> list[float]:
+    page.get_by_role("slider", name="Exit 1 share leaving").focus()
+    taken = []
+    for k in range(PRESSES):
+        page.evaluate(PRESS)
+        page.keyboard.press("ArrowLeft" if k % 2 else "ArrowRight")
+        taken.append(page.evaluate("window.answered"))
+        page.wait_for_timeout(250)
+    return sorted(taken)
+
+
+def until(page, words: str) -> None:
+    page.wait_for_function(
+        "(w) => document.querySelector('.ee-run-words').textContent.startsWith(w)", arg=words, timeout=300_000
+    )
+
+
+def main() -> None:
+    chromium = os.environ.get("EEVIZ_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+    env = {"PYTHONPATH": str(Path(eeviz.__file__).parents[1])}  # the kernel runs elsewhere
+    with tempfile.TemporaryDirectory() as folder:
+        weights, trained = supernet(Path(folder))
+        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(NOTEBOOK.format(folder=weights))])
+        nbformat.write(notebook, Path(folder) / "search.ipynb")
+        server = serve.voila(Path(folder), port=serve.free_port(), env=env, log=Path(folder) / "voila.log")
+        try:
+            with sync_playwright() as play:
+                browser = play.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+                page = browser.new_page(viewport={"width": 1440, "height": 900})
+                page.set_default_timeout(120_000)
+                page.goto(server.url("voila/render/search.ipynb"), timeout=300_000)
+                page.locator(".ee-run button").first.wait_for(state="attached", timeout=300_000)
+                page.get_by_role("slider", name="Exit 1 share leaving").wait_for(timeout=120_000)
+                page.wait_for_timeout(3000)
+                idle = presses(page)
+                page.get_by_role("button", name="Start").click()
+                until(page, "Searching")
+                page.wait_for_function(
+                    "document.querySelector('.ee-run-bars')?.textContent.match(/[1-9][0-9]* of/)", timeout=300_000
+                )
+                searching = presses(page)
+                rate = page.locator(".ee-run-bars").text_content()
+                stops = []
+                for _ in range(STOPS):
+                    stops.append(page.evaluate(STOP))
+                    page.get_by_role("button", name="Resume").click()
+                    until(page, "Searching")
+                    page.wait_for_timeout(1500)
+                browser.close()
+        finally:
+            server.stop()
+    report(
+        "search page",
+        {
+            "press_idle_ms": round(statistics.median(idle), 1),
+            "press_searching_ms": round(statistics.median(searching), 1),
+            "press_searching_ms_p95": round(searching[int(0.95 * len(searching))], 1),
+            "stop_ms": round(max(stops), 1),
+            "progress": rate,
+            "supernet": "trained" if trained else "untrained, same size",
+        },
+        at_most={"press_searching_ms_p95": 200, "stop_ms": 1000},
+        presses=PRESSES,
+        stops=STOPS,
+    )
+
+
+if __name__ == "__main__":
+    main()
