@@ -6,6 +6,7 @@ counts are those of a threshold nobody reaches, the cost is without the head. So
 
 from __future__ import annotations
 
+import copy
 from itertools import product
 
 import numpy as np
@@ -56,6 +57,16 @@ class GridSolver:
         self.broken = {k: np.flatnonzero(final & ~records.correct[:, k]) for k in grid}
         self.sieve = problem.sieve()
         self._shared: dict = {}
+
+    def priced(self, problem: Problem) -> GridSolver:
+        """The same solver with another cost or other allowed sets; bins and sieve are shared."""
+        other = copy.copy(self)
+        other.problem = problem
+        return other
+
+    def forget(self) -> None:
+        """Drop what tables with the same last exits shared."""
+        self._shared.clear()
 
     def solve(self, prefix: tuple[int, ...], lasts: tuple[int, ...]) -> Candidates:
         """The Pareto front, as far as no earlier table dominates it, over grid thresholds of `prefix` and one of `lasts`.

@@ -89,11 +89,50 @@ def test_equals_brute_force(platform, cost):
     agree(mapping, brute_force(platform, segments, records, cost), records)
 
 
-def test_equals_brute_force_with_alternatives():
+@pytest.mark.parametrize(
+    ("platform", "cost", "room", "bound"),
+    [
+        (PAIR, "energy", None, None),
+        (CHAIN, "latency", None, None),
+        (CHAIN, "energy x latency", None, None),
+        (PAIR, "energy", (8_250, 9_350), None),
+        (PAIR, "energy", None, 0.106),
+    ],
+)
+def test_equals_brute_force_with_alternatives(platform, cost, room, bound):
     position = np.array([0, 0, 1, 1, 2])
     records, segments = table(60, 5, 2, position), network(5, position)
-    mapping = PAIR.map(segments, records, "energy", max_drop=0.05, grid=GRID)
-    agree(mapping, brute_force(PAIR, segments, records, "energy", max_exits=3), records)
+    if room:
+        platform = Platform("tight", (replace(NODE, memory=room[0]), replace(HUB, memory=room[1])), (RADIO,))
+    limit = np.array([np.inf if p.memory is None else p.memory for p in platform.processors])
+
+    def allowed(assignment, heads, policy, costs):
+        if bound is not None and costs["latency"].at(policy.kept)[-1] > bound:
+            return False
+        return (memory(platform, segments, assignment, policy.kept, heads) <= limit).all()
+
+    for exits in (1, 2):
+        mapping = platform.map(segments, records, cost, max_drop=0.2, grid=GRID, max_exits=exits, worst_latency=bound)
+        agree(mapping, brute_force(platform, segments, records, cost, allowed, exits), records)
+
+
+def test_many_positions_equal_every_assignment_solved_in_full():
+    position = np.append(np.repeat(np.arange(5), 2), 5)
+    records, segments = table(150, 11, 12, position), network(11, position)
+    for platform, cost in ((PAIR, "energy x latency"), (CHAIN, "energy")):
+        mapping = platform.map(segments, records, cost, max_drop=0.1, grid=GRID)
+        best = []
+        for assignment in assignments(6, len(platform.processors)):
+            for heads in HEADS:
+                priced = replace(records, costs=platform.cost(segments, assignment, heads))
+                one = ee.front(priced, cost, grid=GRID)
+                best += zip(one.mean_cost, one.accuracy, strict=True)
+        expected, top = [], -1.0
+        for mean_cost, accuracy in sorted(set(best), key=lambda p: (p[0], -p[1])):
+            if accuracy > top:
+                expected.append((mean_cost, accuracy))
+                top = accuracy
+        agree(mapping, expected, records)
 
 
 @pytest.mark.parametrize(("node", "hub"), [(8_000, 10_900), (8_150, 11_100), (10_400, 11_500), (14_600, 14_500)])
