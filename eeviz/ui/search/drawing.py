@@ -12,6 +12,9 @@ from ..assets import module, style
 from ..theme import exit_colors
 from .state import Selection
 
+KINDS = ("layer", "inverted 3x3", "dense 3x3", "inverted 5x5")
+"""Block types with a look of their own; others follow them."""
+
 
 class Drawing(anywidget.AnyWidget):
     """Stages, blocks and branches of the architectures in `items`, as `drawn` makes them; widths are MACs.
@@ -24,6 +27,7 @@ class Drawing(anywidget.AnyWidget):
 
     items = List().tag(sync=True)
     empty = Unicode("").tag(sync=True)
+    kinds = List(Unicode(), list(KINDS)).tag(sync=True)
     projector = Bool(False).tag(sync=True)
     _colors = Dict().tag(sync=True)
 
@@ -34,6 +38,11 @@ class Drawing(anywidget.AnyWidget):
         with self.hold_sync():
             self._colors = {theme: list(exit_colors(count, theme)) for theme in ("light", "dark")}
             self.items = items
+
+
+def early_exits(count: int) -> str:
+    """ "1 early exit", "2 early exits"."""
+    return f"{count} early exit{'' if count == 1 else 's'}"
 
 
 def drawn(selection: Selection, title: str = "") -> dict:
@@ -74,7 +83,7 @@ def drawn(selection: Selection, title: str = "") -> dict:
         for stage in drawing["stages"]
     ]
     summary = (
-        f"{title or selection.name}: {len(stages)} stages, {len(branches) - 1} early exits, "
+        f"{title or selection.name}: {len(stages)} stages, {early_exits(len(branches) - 1)}, "
         f"{text.quantity(drawing['macs'])} with every exit"
     )
     return {"title": title, "stages": stages, "branches": branches, "words": selection.words, "summary": summary}

@@ -6,6 +6,7 @@ from html import escape
 
 from ...core import metrics, text
 from ...core.policy import route
+from .drawing import early_exits
 from .state import Selection
 
 
@@ -18,7 +19,7 @@ def headline(selection: Selection) -> str:
         (
             "parameters",
             _count(selection.drawing["parameters"]),
-            f"{len(selection.drawing['branches']) - 1} early exits",
+            early_exits(len(selection.drawing["branches"]) - 1),
         ),
     ]
     inside = "".join(
@@ -48,11 +49,22 @@ def comparison(pins: dict[str, Selection], spaces, records_of) -> str:
         ("worst case", text.quantity(a.worst_cost, a.unit), text.quantity(b.worst_cost, b.unit)),
         ("parameters", _count(a.drawing["parameters"]), _count(b.drawing["parameters"])),
         ("early exits", *(str(len(s.drawing["branches"]) - 1) for s in (a, b))),
-        *_genes(a, b, spaces),
     ]
+    genes = _genes(a, b, spaces)
+    words = f"{len(genes)} gene{'' if len(genes) == 1 else 's'} differ{'s' if len(genes) == 1 else ''}"
+    more = (
+        f"<details><summary>{words}</summary>{_table(genes)}</details>"
+        if genes
+        else "<p class='ee-sentence'>No gene differs.</p>"
+    )
+    difference = f"<p class='ee-sentence'>{escape(_difference(a, b, records_of))}</p>"
+    return f"<div class='ee-scroll'>{_table(lines)}</div>{difference}{more}"
+
+
+def _table(lines: list[tuple[str, str, str]]) -> str:
     body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in line) + "</tr>" for line in lines)
-    table = f"<table class='ee-table'><thead><tr><th></th><th scope='col'>A</th><th scope='col'>B</th></tr></thead><tbody>{body}</tbody></table>"
-    return f"<div class='ee-scroll'>{table}</div><p class='ee-sentence'>{escape(_difference(a, b, records_of))}</p>"
+    head = "<tr><th></th><th scope='col'>A</th><th scope='col'>B</th></tr>"
+    return f"<table class='ee-table'><thead>{head}</thead><tbody>{body}</tbody></table>"
 
 
 def _difference(a: Selection, b: Selection, records_of) -> str:

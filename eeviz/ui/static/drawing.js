@@ -91,7 +91,8 @@ function render({ model, el }) {
     if (!width) return;
     colors.light.forEach((light, k) => root.style.setProperty(`--ee-exit-${k}`, `light-dark(${light}, ${colors.dark[k]})`));
     const em = parseFloat(getComputedStyle(root).fontSize) * 0.93;
-    const kinds = [...new Set(items.flatMap((item) => item.stages.flatMap((stage) => stage.blocks.map((block) => block.kind))))];
+    const present = new Set(items.flatMap((item) => item.stages.flatMap((stage) => stage.blocks.map((block) => block.kind))));
+    const kinds = [...new Set([...model.get("kinds"), ...present])]; // known ones first: each looks the same in every drawing
     const fills = kinds.map((_, k) => pattern(`${uid}-${k}`, TONES[k % TONES.length], SHAPES[k % SHAPES.length]));
     const reach = (item) => {
       let at = 0;
@@ -99,7 +100,7 @@ function render({ model, el }) {
       return Math.max(at, ...item.branches.map((branch) => ends[branch.position] + branch.macs));
     };
     const most = Math.max(...items.map(reach));
-    const legend = kinds.map((kind, k) => h("li", {}, s("svg", { "aria-hidden": "true" }, s("rect", { width: "100%", height: "100%", fill: `url(#${uid}-${k})` })), kind === "layer" ? "single layer" : kind));
+    const legend = kinds.map((kind, k) => present.has(kind) && h("li", {}, s("svg", { "aria-hidden": "true" }, s("rect", { width: "100%", height: "100%", fill: `url(#${uid}-${k})` })), kind === "layer" ? "single layer" : kind)).filter(Boolean);
     const parts = items.flatMap((item, i) => {
       const words = h("details", {}, h("summary", {}, "In words"), h("pre", {}, item.words));
       words.open = Boolean(open[i]);
@@ -118,7 +119,7 @@ function render({ model, el }) {
     }, width ? 80 : 0);
   });
   sizes.observe(root);
-  const ears = ["items", "projector", "empty", "_colors"];
+  const ears = ["items", "projector", "empty", "_colors"]; // kinds never change
   ears.forEach((name) => model.on(`change:${name}`, draw));
   draw();
   return () => {
