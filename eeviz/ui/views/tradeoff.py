@@ -28,6 +28,8 @@ def draw(app) -> go.Figure:
             symbol="square",
             color=style.soft,
             mode="lines+markers+text",
+            labels=[point.name.removeprefix("static, ") for point in app.static_points],
+            place=["bottom right"] * len(app.static_points),  # the front lies above
         ),
         _marks(
             "one exit alone",
@@ -36,7 +38,7 @@ def draw(app) -> go.Figure:
             unit,
             symbol="circle-open",
             color=list(colors),
-            place="bottom center",
+            place=[*["bottom center"] * (records.exits_count - 1), "top center"],
         ),
         _marks(
             "baselines at 1 pp drop", analysis.baselines, style, unit, symbol="x-thin", color=style.soft, labels=None
