@@ -206,13 +206,13 @@ class SearchSpace:
         return neighbours(self, genome)
 
     def smallest(self) -> Genome:
-        """The backbone of fewest MACs, without exits: no single gene makes it smaller."""
+        """The backbone of fewest MACs (no single gene makes it smaller); exits and thresholds at option 0."""
         from .genome import extreme
 
         return extreme(self, -1)
 
     def largest(self) -> Genome:
-        """The backbone of most MACs, without exits: no single gene makes it larger."""
+        """The backbone of most MACs (no single gene makes it larger); exits and thresholds at option 0."""
         from .genome import extreme
 
         return extreme(self, 1)
