@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass
 
-from ..core.records import ExitRecords
+from ..core.records_file import dumps
 from .domain import Genome
 from .evaluate import Evaluator, Stopped
 from .goal import Goal
@@ -37,11 +37,11 @@ class Task:
 
 @dataclass(frozen=True, eq=False)
 class Done:
-    """What a task gave; failed says why there are no records."""
+    """What a task gave: records as the bytes of an .npz, for they travel and are stored as such; failed: why none."""
 
     index: int
     genome: Genome
-    records: ExitRecords | None
+    records: bytes | None
     points: Points
     seconds: float
     failed: str = ""
@@ -54,12 +54,12 @@ def work(task: Task, stopped: Callable[[], bool] | None = None) -> Done:
     try:
         records = evaluator.records(task.genome, method.offered, method.measure, stopped=stopped)
         records = method.convert(records)
-        points = method.points(records, evaluator.space, task.genome, task.goal)
+        points, table = method.points(records, evaluator.space, task.genome, task.goal), dumps(records)
     except (ValueError, ArithmeticError) as error:
         return Done(
             task.index, task.genome, None, Points.none(), time.perf_counter() - started, str(error) or repr(error)
         )
-    return Done(task.index, task.genome, records, points, time.perf_counter() - started)
+    return Done(task.index, task.genome, table, points, time.perf_counter() - started)
 
 
 def _ignore_interrupt() -> None:
@@ -114,20 +114,21 @@ class Dispatcher:
                 for future in finished:
                     task = waiting.pop(future)
                     error = future.exception()
+                    broken = isinstance(error, BrokenExecutor)
+                    if broken:
+                        self._replace()
+                    if broken and not alone:
+                        # nobody knows which task broke it: all are tried again one by one, and this try counts for none
+                        alone, todo = True, [task, *waiting.values(), *todo]
+                        tried.subtract(t.index for t in (task, *waiting.values()))
+                        waiting.clear()
+                        break
                     if error is None:
                         yield _checked(task, future.result())
                     elif tried[task.index] < ATTEMPTS:
                         todo.append(task)
                     else:
                         yield _lost(task, error)
-                    if isinstance(error, BrokenExecutor):
-                        # nobody knows which task broke it: those left are tried again one by one, so that only the
-                        # one that breaks it alone is blamed
-                        alone = True
-                        todo += waiting.values()
-                        waiting.clear()
-                        self._replace()
-                        break
         finally:
             for future in waiting:
                 future.cancel()

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from ..core.records import ExitRecords
-from ..core.records_file import dumps, loads
+from ..core.records_file import loads
 from .points import Points
 from .situation import Candidate
 
@@ -137,15 +137,15 @@ class Store:
             rows = self._db.execute(query, (run,)).fetchall()
         return [(tuple(tuple(g) for g in json.loads(genomes)), json.loads(tau)) for genomes, tau in rows]
 
-    def add(self, run: int, candidate: Candidate, records: ExitRecords | None, clock: float) -> None:
-        """Write one evaluation, durably when this returns. clock : seconds the run has taken so far."""
+    def add(self, run: int, candidate: Candidate, records: bytes | None, clock: float) -> None:
+        """Write one evaluation, durably when this returns. records : bytes of an .npz. clock : seconds of the run so far."""
         row = (
             run,
             candidate.id,
             candidate.generation,
             json.dumps(list(candidate.genome)),
             _packed(candidate.points),
-            None if records is None else dumps(records),
+            records,
             candidate.seconds,
             clock,
             candidate.failed,

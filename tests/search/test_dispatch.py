@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from search_fakes import SPACE, FakeEvaluator
 
+from eeviz.core.records_file import loads
 from eeviz.search.dispatch import Dispatcher, Task, process_pool
 from eeviz.search.goal import Goal
 from eeviz.search.methods import method
@@ -48,7 +49,7 @@ def check(found, right, failed):
         else:
             assert not done.failed
             assert done.points.error.tolist() == right[i].points.error.tolist()
-            assert (done.records.confidence == right[i].records.confidence).all()
+            assert (loads(done.records).confidence == loads(right[i].records).confidence).all()
 
 
 @pytest.mark.parametrize("kind", ["nan", "raise"])

@@ -82,9 +82,9 @@ def test_the_interval_covers_the_true_difference_about_as_often_as_it_says():
 
     rng = np.random.default_rng(0)
     covered = 0
-    for seed in range(100):
+    for seed in range(40):
         a = SimpleNamespace(wrong=rng.random((10, 400)) < 0.2)
         b = SimpleNamespace(wrong=rng.random((10, 400)) < 0.2)
         interval = difference([a], [b], seed=seed)
         covered += interval.low <= 0 <= interval.high
-    assert 88 <= covered <= 100
+    assert covered >= 33  # 38 expected; fewer than 33 have a probability of about 0.005

@@ -17,6 +17,7 @@ from eeviz.search.methods import METHODS, method
 from eeviz.search.resume import resume
 from eeviz.search.run import search
 
+COUNT = {"two-level": 20}  # one generation of surrogates; two for the published methods
 FAST = {"two-level": {"max_exits": 1, "grid": 6}, "random": {"max_exits": 1, "grid": 6}}
 
 
@@ -47,14 +48,14 @@ def same(a, b):
 
 @pytest.fixture(scope="module", params=list(METHODS))
 def serial(request):
-    return request.param, finished(run_of(request.param))
+    return request.param, finished(run_of(request.param, COUNT.get(request.param, 12)))
 
 
 def test_every_method_searches_and_evaluates_nothing_twice(serial):
     name, (front, archive) = serial
-    assert len(archive) == 20
-    assert [c.id for c in archive] == list(range(20))
-    assert len({c.genome for c in archive}) == 20
+    count = COUNT.get(name, 12)
+    assert [c.id for c in archive] == list(range(count))
+    assert len({c.genome for c in archive}) == count
     assert len(front) >= 1
     assert not any(c.failed for c in archive)
     domain = method(name).domain(SPACE)
@@ -65,7 +66,7 @@ def test_interrupted_and_resumed_equals_unbroken(serial, tmp_path):
     name, unbroken = serial
     path = tmp_path / "a.db"
     for stop_after in (3, 9):
-        with run_of(name, store=path) as run:
+        with run_of(name, COUNT.get(name, 12), store=path) as run:
             for snapshot in run:
                 if snapshot.evaluations == stop_after:
                     break
@@ -125,7 +126,7 @@ def test_snapshots_hold_what_a_dashboard_shows():
     reached = ~np.isnan(last.errors)
     assert (np.diff(last.errors[reached]) <= 0).all()
     volumes = [step.hypervolume for step in last.history]
-    assert volumes == sorted(volumes)
+    assert (np.diff(volumes) >= -1e-12).all()
     assert volumes[-1] > 0
     assert last.rate > 0
     assert last.seconds_left == 0
@@ -145,9 +146,9 @@ def test_a_run_can_be_left_stopped_and_taken_up_again():
 
 
 def test_a_budget_in_seconds_ends_the_run():
-    with run_of(evaluations=500, evaluator=FakeEvaluator(seconds=0.05), seconds=0.5) as run:
+    with run_of(evaluations=500, evaluator=FakeEvaluator(seconds=0.1), seconds=3) as run:
         snapshots = list(run)
-    assert 1 <= len(snapshots) < 30
+    assert 1 <= len(snapshots) <= 30
 
 
 def test_a_budget_may_grow(tmp_path):
