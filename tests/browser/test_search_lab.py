@@ -124,7 +124,7 @@ def test_a_closed_tab_loses_nothing(voila, new_page):
 def test_a_bound_that_nothing_meets_is_told_in_the_page(voila, page):
     lab = voila.open(page, "tests/search.ipynb", store="bound", methods="aebnas", max_cost="5")
     lab.output.get_by_role("button", name="Start").click()
-    expect(lab.output.get_by_role("alert").get_by_text("the smallest possible is")).to_be_visible(timeout=60_000)
+    expect(lab.output.get_by_role("alert").filter(has_text="the smallest possible is")).to_be_visible(timeout=60_000)
     expect(lab.output.get_by_role("button", name="Start")).to_be_enabled()
 
 
