@@ -29,8 +29,9 @@ CALIBRATION = 1024  # training images whose statistics a probed subnet's batch n
 class SandwichRecipe(Recipe):
     """How a supernet is trained: in each step the largest, the smallest and `random_subnets` random subnets.
 
-    The learning rate rises over `warm_up` epochs, stays, and falls linearly to zero over the last `decay` of all steps
-    (Hu et al. 2024, arXiv:2404.06395), so that `epochs` may still be changed while it stays.
+    The learning rate rises over `warm_up` epochs, stays, and falls linearly to zero over the last `decay` of `epochs`
+    (Hu et al. 2024, arXiv:2404.06395), so that `epochs` may still be changed while it stays. `more` epochs may follow,
+    in which it falls again, from half (a warm restart, Loshchilov & Hutter 2017, arXiv:1608.03983).
 
     early_weight : weight of the gradient that an early exit passes to the backbone (the final classifier's is 1).
     distillation : share of a loss that is the divergence from the largest subnet's final classifier on the same images.
@@ -39,11 +40,12 @@ class SandwichRecipe(Recipe):
     gradient, which is the mean over subnets.
     """
 
-    epochs: int = 10
+    epochs: int = 4
     batch: int = 128
     learning_rate: float = 0.2
     warm_up: float = 0.3
     decay: float = 0.4
+    more: int = 0
     weight_decay: float = 1e-4
     random_subnets: int = 2
     others: float = 0.5
@@ -54,10 +56,17 @@ class SandwichRecipe(Recipe):
         super().__post_init__()
         if not 0 < self.decay <= 1:
             raise ValueError(f"decay must lie above 0 and not above 1, got {self.decay}.")
+        if self.more < 0:
+            raise ValueError(f"more epochs must not be negative, got {self.more}.")
         if self.random_subnets < 0:
             raise ValueError(f"random_subnets must not be negative, got {self.random_subnets}.")
         if not 0 < self.others <= 1:
             raise ValueError(f"others must lie above 0 and not above 1, got {self.others}.")
+
+    @property
+    def total(self) -> int:
+        """Epochs in all."""
+        return self.epochs + self.more
 
 
 @dataclass(frozen=True)
@@ -85,7 +94,8 @@ def train_supernet(
     probes : name -> genome whose accuracy on `validation` is told after each epoch (by default the largest and the
     smallest), after batch-norm recalibration on training images. No epoch is chosen by it: the last one counts.
     checkpoint : written after each epoch; an existing one is resumed, and ends where an unbroken run would. It may be of
-    a recipe with other `epochs` as long as the learning rate has fallen in neither.
+    a recipe with other `epochs` as long as the learning rate has fallen in neither, or of one with other `more` epochs
+    before those have begun.
     Raises ValueError when the checkpoint belongs to another recipe or space, or when the loss is no number any more.
     """
     optimizer, history = optimizer_of(supernet, recipe), []
@@ -99,7 +109,7 @@ def train_supernet(
     steps = len(labels) // recipe.batch
     if steps == 0:
         raise ValueError(f"{len(labels)} training images are fewer than one batch of {recipe.batch}.")
-    for epoch in range(len(history), recipe.epochs):
+    for epoch in range(len(history), recipe.total):
         started, total = time.perf_counter(), 0.0
         # an epoch's own generators: a resumed run needs no stored state
         generator = torch.Generator().manual_seed(1_000_003 * recipe.seed + epoch)
@@ -121,7 +131,7 @@ def train_supernet(
             total += loss
         accuracy = {name: probe(supernet, genome, training, validation) for name, genome in probes.items()}
         seconds = time.perf_counter() - started
-        history.append(SupernetEpochEnd(epoch + 1, recipe.epochs, total / steps, accuracy, rate, seconds))
+        history.append(SupernetEpochEnd(epoch + 1, recipe.total, total / steps, accuracy, rate, seconds))
         if path:
             _save(path, supernet, optimizer, recipe, history)
         yield history[-1]
@@ -129,6 +139,8 @@ def train_supernet(
 
 def learning_rate_at(recipe: SandwichRecipe, time: float) -> float:
     """The learning rate after `time` epochs."""
+    if time >= recipe.epochs:
+        return recipe.learning_rate / 2 * (1 - (time - recipe.epochs) / recipe.more)
     rising = (time + 0.01) / recipe.warm_up if recipe.warm_up else 1.0
     return recipe.learning_rate * min(1.0, rising, (1 - time / recipe.epochs) / recipe.decay)
 
@@ -211,9 +223,14 @@ def _save(path: Path, supernet, optimizer, recipe, history) -> None:
 
 def _resume(path: Path, supernet, optimizer, recipe) -> list[SupernetEpochEnd]:
     state = torch.load(path, weights_only=True)
-    made = SandwichRecipe(**state["recipe"])
+    made, done = SandwichRecipe(**state["recipe"]), len(state["history"])
     steady = min(made.epochs * (1 - made.decay), recipe.epochs * (1 - recipe.decay))
-    if replace(made, epochs=recipe.epochs) != recipe or (made != recipe and len(state["history"]) > steady):
+    alike = replace(made, epochs=recipe.epochs, more=recipe.more) == recipe
+    if (
+        not alike
+        or (made.epochs != recipe.epochs and done > steady)
+        or (made.more != recipe.more and done > made.epochs)
+    ):
         raise ValueError(f"{path} was made with another recipe ({state['recipe']}); remove it or use that recipe.")
     try:
         supernet.load_state_dict(state["supernet"])
@@ -221,4 +238,4 @@ def _resume(path: Path, supernet, optimizer, recipe) -> list[SupernetEpochEnd]:
         raise ValueError(f"{path} belongs to another space ({state['space']}); remove it or use that space.") from error
     optimizer.load_state_dict(state["optimizer"])
     events = [SupernetEpochEnd(**event) for event in state["history"]]
-    return [replace(e, epochs=recipe.epochs, accuracy={n: tuple(a) for n, a in e.accuracy.items()}) for e in events]
+    return [replace(e, epochs=recipe.total, accuracy={n: tuple(a) for n, a in e.accuracy.items()}) for e in events]

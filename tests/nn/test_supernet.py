@@ -12,7 +12,14 @@ from eeviz.core.space import SearchSpace  # noqa: E402
 from eeviz.datasets import Dataset  # noqa: E402
 from eeviz.nn.depthwise import DepthwiseConvolution  # noqa: E402
 from eeviz.nn.planned import build, named  # noqa: E402
-from eeviz.nn.sandwich import SandwichRecipe, draw_designs, heads_loss, sandwich_step, train_supernet  # noqa: E402
+from eeviz.nn.sandwich import (  # noqa: E402
+    SandwichRecipe,
+    draw_designs,
+    heads_loss,
+    learning_rate_at,
+    sandwich_step,
+    train_supernet,
+)
 from eeviz.nn.supernet import Supernet, answers, calibrate, recalibrate, training_answers  # noqa: E402
 from eeviz.nn.supernet_file import load_supernet, save_supernet  # noqa: E402
 
@@ -283,6 +290,22 @@ def test_epochs_may_change_while_the_learning_rate_stays(data, tmp_path):
     assert again == events
 
 
+def test_the_learning_rate_rises_stays_falls_and_starts_again():
+    recipe = SandwichRecipe(epochs=10, warm_up=1.0, decay=0.4, more=2, learning_rate=0.2)
+    rates = [learning_rate_at(recipe, time) for time in (0.0, 0.5, 1.0, 6.0, 8.0, 9.999, 10.0, 11.0, 11.999)]
+    assert rates == pytest.approx([0.002, 0.102, 0.2, 0.2, 0.1, 0.00005, 0.1, 0.05, 0.00005])
+
+
+def test_a_finished_run_may_go_on(data, tmp_path):
+    path = tmp_path / "checkpoint.pt"
+    first, _ = run(data, dataclasses.replace(RECIPE, epochs=1), checkpoint=path)
+    further, events = run(data, dataclasses.replace(RECIPE, epochs=1, more=1), checkpoint=path)
+    assert not same(first, further)
+    assert [(e.epoch, e.epochs) for e in events] == [(1, 2), (2, 2)]
+    with pytest.raises(ValueError, match="another recipe"):
+        run(data, dataclasses.replace(RECIPE, epochs=1, more=2), checkpoint=path)
+
+
 def test_another_seed_gives_another_supernet():
     assert not same(Supernet(SPACE, seed=0), Supernet(SPACE, seed=1))
     assert same(Supernet(SPACE, seed=1), Supernet(SPACE, seed=1))
@@ -294,7 +317,7 @@ def test_training_refuses_what_cannot_work(data):
         next(train_supernet(supernet, *data, dataclasses.replace(RECIPE, batch=64)))
     with pytest.raises(ValueError, match="lower learning rate"):
         next(train_supernet(supernet, *data, dataclasses.replace(RECIPE, learning_rate=1e30, warm_up=0.0)))
-    for bad in ({"random_subnets": -1}, {"others": 0.0}, {"decay": 0.0}, {"epochs": 0}):
+    for bad in ({"random_subnets": -1}, {"others": 0.0}, {"decay": 0.0}, {"more": -1}, {"epochs": 0}):
         with pytest.raises(ValueError, match=f"{next(iter(bad))}|epoch"):
             dataclasses.replace(RECIPE, **bad)
 
