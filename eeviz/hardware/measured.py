@@ -16,7 +16,7 @@ from ..core.platform import Platform, Processor
 from ..core.segments import Piece, Segments
 
 NAME = "this-host"
-REPEATS = 15
+REPEATS, WARM = 31, 3
 LEAST_SECONDS = 0.002  # of one reading: shorter calls are repeated inside it
 ASSUMED_POWER = 10.0
 
@@ -36,11 +36,13 @@ class Measured:
 
 
 def measure(network, batch: int = 1, x=None, repeats: int = REPEATS, measure: str = "max_probability") -> Measured:
-    """Run every segment and head of an EarlyExitNetwork on this machine: warm, median of `repeats`, one thread's time.
+    """Run an EarlyExitNetwork on this machine and clock every segment and head: warm, median of `repeats` passes.
+
+    Seconds are those that one thread computes: on an idle machine what a clock on the wall shows, on a busy one without
+    the time in which other programs had the core.
 
     batch : samples at once; times are per sample. x : (n, ...) prepared samples, None: random ones, seed 0.
     A head's time includes its confidence and the decision. Activations and weights count as float32.
-    Negative costs of depth, which only noise can make, are made monotone with a warning.
     Raises ValueError for a batch or repeats below 1.
     """
     import torch
@@ -64,23 +66,36 @@ def measure(network, batch: int = 1, x=None, repeats: int = REPEATS, measure: st
     training, threads = network.training, torch.get_num_threads()
     network.eval()
     torch.set_num_threads(1)
-    pieces, heads, spreads = [], [], []
+    passes = []
     try:
         with torch.inference_mode():
-            for index, segment in enumerate(network.segments):
-                seconds, spread = read(lambda s=segment, f=x: s(f), repeats)
-                pieces.append(_timed(segments.pieces[index], seconds / batch))
-                spreads.append(spread)
-                x = segment(x)
-                for k in network.at(index):
-                    seconds, spread = read(lambda b=network.branches[k], f=x: decide(b, f), repeats)
-                    heads.append(_timed(segments.heads[k], seconds / batch))
-                    spreads.append(spread)
+            for _ in range(WARM + repeats):  # in the order of inference, so that every piece meets the caches as there
+                taken, features = [], x
+                for index, segment in enumerate(network.segments):
+                    features = _clocked(taken, segment, features)
+                    for k in network.at(index):
+                        _clocked(taken, decide, network.branches[k], features)
+                passes.append(taken)
     finally:
         torch.set_num_threads(threads)
         network.train(training)
+    readings = np.array(passes[WARM:]) / batch  # (repeats, segments and heads in the order they ran)
+    median = iter(np.median(readings, axis=0).tolist())
+    pieces, heads = [], []
+    for index, piece in enumerate(segments.pieces):
+        pieces.append(_timed(piece, next(median)))
+        heads += [_timed(segments.heads[k], next(median)) for k in network.at(index)]
+    low, high = np.quantile(readings, [0.25, 0.75], axis=0)
     made = replace(segments, pieces=tuple(pieces), heads=tuple(heads))
-    return Measured(made, latency_of(made), batch, max(spreads))
+    return Measured(made, latency_of(made), batch, float(((high - low) / np.median(readings, axis=0)).max()))
+
+
+def _clocked(taken: list[float], work: Callable, *arguments):
+    """work(*arguments), its seconds appended to `taken`."""
+    start = time.thread_time()
+    result = work(*arguments)
+    taken.append(time.thread_time() - start)
+    return result
 
 
 def _timed(piece: Piece, seconds: float) -> Piece:
@@ -93,7 +108,7 @@ def latency_of(segments: Segments) -> Cost:
     return Cost.measured(taken[segments.position], [head.seconds[NAME] for head in segments.heads], unit="s")
 
 
-def read(work: Callable[[], object], repeats: int = REPEATS) -> tuple[float, float]:
+def read(work: Callable[[], object], repeats: int = 15) -> tuple[float, float]:
     """Median seconds of work() and its relative interquartile range, warm; short work is repeated within a reading.
 
     Seconds are those that the calling thread computed: on an idle machine what a clock on the wall shows, on a busy one
