@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-EVALUATIONS = 24
+EVALUATIONS = 20
 _RUN = f"""
 import sys
 sys.path[:0] = [{str(ROOT / "tests")!r}, {str(ROOT)!r}]
@@ -88,6 +88,7 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         whole = start(Path(folder) / "whole.db")
+        whole.stdout.readline()  # ready
         started = time.perf_counter()
         whole.communicate()
         taken = time.perf_counter() - started
