@@ -89,9 +89,9 @@ def test_branches_keep_to_their_share_of_the_cost():
     assert cost.static == made.graph.macs
     narrowest = {"mlp", "light", "deep"}
     for size, head in zip(made.sized, cost.heads, strict=False):
-        limit = {"mlp": 0.01, "light": 0.03, "deep": 0.08}[size.design] * made.graph.macs
+        limit = {"mlp": 0.01, "light": 0.025, "deep": 0.06}[size.design] * made.graph.macs
         assert head == size.macs
-        assert size.macs <= limit or size.width == 8
+        assert size.macs <= limit or size.width == 8  # the narrowest there is
         narrowest.discard(size.design if size.macs <= limit else "")
     assert "deep" not in narrowest
 

@@ -1,11 +1,12 @@
 """Exit branches for features of any shape, in three designs, each as wide as its share of the model's MACs allows.
 
-    "mlp"    features pooled to a few cells, one hidden layer (BranchyNet's branches with the convolutions left out)
-    "light"  one or two depthwise-separable modules (Howard et al. 2017, arXiv:1704.04861), global pooling, linear
+    "mlp"    features averaged to a few cells, one hidden layer
+    "light"  two depthwise-separable modules (Howard et al. 2017, arXiv:1704.04861; one where features are small), global
+             average, linear
     "deep"   four of them, those that keep the shape with a shortcut
 
-Depthwise-separable modules work at a quarter of the resolution or less: there a multiplication buys more accuracy than
-in most backbones' own layers at full resolution.
+All read the same digest of a location (`memory.Digest`): at its few cells a multiplication buys more accuracy than in
+most backbones' own layers at full resolution. Channels double where the cells are halved.
 """
 
 from __future__ import annotations
@@ -20,17 +21,18 @@ from torch import Tensor, nn
 
 from ..macs import count_macs
 from .graph import Location
+from .memory import Digest
 
-DESIGNS: Mapping[str, float] = {"mlp": 0.01, "light": 0.03, "deep": 0.08}
+DESIGNS: Mapping[str, float] = {"mlp": 0.01, "light": 0.025, "deep": 0.06}
 """Design -> share of the model's MACs that a branch may cost at most."""
 
-_WIDTHS = (8, 12, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384, 512)
-_MOST = {"mlp": 256, "light": 256, "deep": 192}  # wider was no better, only slower to train
+_WIDTHS = (8, 12, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384)
+_MOST = {"mlp": 384, "light": 160, "deep": 128}  # wider was no better, only slower to train
 
 
 @dataclass(frozen=True)
 class Sized:
-    """A branch as built: its location, design, width (channels or hidden units) and MACs."""
+    """A branch as built: its location, design, width (hidden units, or channels of the first module) and MACs."""
 
     location: int
     design: str
@@ -38,10 +40,10 @@ class Sized:
     macs: int
 
 
-def build(location: Location, design: str, classes: int, most_macs: float, seed: int = 0) -> tuple[Sized, nn.Module]:
+def build(location: Location, design: str, classes: int, most_macs: float, seed: int = 0) -> tuple[Sized, Branch]:
     """The widest branch of a design at a location within `most_macs`, initialised from `seed`; the narrowest if none is.
 
-    Flat features know only the MLP. Raises ValueError for an unknown design.
+    Raises ValueError for an unknown design.
     """
     if design not in DESIGNS:
         raise ValueError(f"branch design {design!r} is unknown: choose among {', '.join(DESIGNS)}.")
@@ -61,52 +63,40 @@ def build(location: Location, design: str, classes: int, most_macs: float, seed:
 
 def designs_for(location: Location, designs) -> list[str]:
     """Those of `designs` that make sense on the location's features: convolutions need an extent."""
-    extended = location.layout != "flat" and prod(_extent(location)) >= 4
-    return [d for d in designs if extended or d == "mlp"] or ["mlp"]
+    cells = Digest(location).shape[1:]
+    return [d for d in designs if prod(cells) >= 4 or d == "mlp"] or ["mlp"]
 
 
-def _extent(location: Location) -> tuple[int, ...]:
-    return location.shape[:-1] if location.layout == "tokens" else location.shape[1:]
+class Branch(nn.Module):
+    """digest, without parameters, then body; (N, *shape of the location) -> logits (N, C)."""
+
+    def __init__(self, digest: Digest, body: nn.Module):
+        super().__init__()
+        self.digest, self.body = digest, body
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.body(self.digest(x))
 
 
-def _channels(location: Location) -> int:
-    return location.shape[-1] if location.layout == "tokens" else location.shape[0]
-
-
-def _module(location: Location, design: str, classes: int, width: int) -> nn.Sequential:
-    channels, extent = _channels(location), _extent(location)
-    first: list[nn.Module] = [ChannelsFirst()] if location.layout == "tokens" else []
+def _module(location: Location, design: str, classes: int, width: int) -> Branch:
+    digest = Digest(location)
+    channels, *cells = digest.shape
     if design == "mlp":
-        pool, cells = _cells(extent)
-        inner = [nn.Linear(channels * prod(cells), width, bias=False), nn.BatchNorm1d(width), nn.ReLU()]
-        return nn.Sequential(*first, *pool, *inner, nn.Linear(width, classes))
-    strides = _strides(extent, 4 if design == "deep" else 2)
+        window = [max(1, size // (4 if len(cells) == 2 else 8)) for size in cells]
+        pools = {1: nn.AvgPool1d, 2: nn.AvgPool2d}
+        pool = [] if prod(window) == 1 else [pools[len(cells)](tuple(window))]
+        inputs = channels * prod(size // w for size, w in zip(cells, window, strict=True))
+        hidden = [nn.Linear(inputs, width, bias=False), nn.BatchNorm1d(width), nn.ReLU()]
+        return Branch(digest, nn.Sequential(*pool, nn.Flatten(), *hidden, nn.Linear(width, classes)))
+    room = max(cells) >= 6
+    plan = [(width, 1), (2 * width, 2)] if room else [(2 * width, 1)]
+    if design == "deep":
+        plan = [(width, 1), (width, 1), (2 * width, 2 if room else 1), (2 * width, 1)]
     layers: list[nn.Module] = []
-    for stride in strides:
-        layers.append(Separable(channels, width, stride, len(extent)))
-        channels = width
-    return nn.Sequential(*first, *layers, Mean(len(extent)), nn.Linear(channels, classes))
-
-
-def _cells(extent: tuple[int, ...]) -> tuple[list[nn.Module], list[int]]:
-    """Pooling to about 4 cells a side (8 along a signal), by windows of one size, which every runtime knows."""
-    if not extent:
-        return [], []
-    kernel = [max(1, round(size / (8 if len(extent) == 1 else 4))) for size in extent]
-    pool = nn.AvgPool1d(kernel[0]) if len(extent) == 1 else nn.AvgPool2d(tuple(kernel))
-    return [pool, nn.Flatten()], [size // k for size, k in zip(extent, kernel, strict=True)]
-
-
-def _strides(extent: tuple[int, ...], modules: int) -> list[int]:
-    """Halve (32 and more: quarter first) down to about 4 cells a side; a second module only where it has room."""
-    side = max(extent)
-    if modules == 2:
-        if side >= 32:
-            return [4, 2]
-        return [2, 2] if side >= 12 else [2 if side >= 6 else 1]
-    if side >= 32:
-        return [4, 1, 2, 1]
-    return [2, 1, 2, 1] if side >= 12 else [2 if side >= 6 else 1, 1, 1, 1]
+    for out, stride in plan:
+        layers.append(Separable(channels, out, stride, len(cells)))
+        channels = out
+    return Branch(digest, nn.Sequential(*layers, Mean(len(cells)), nn.Linear(channels, classes)))
 
 
 class Separable(nn.Module):
@@ -116,7 +106,7 @@ class Separable(nn.Module):
         super().__init__()
         convolution = {1: nn.Conv1d, 2: nn.Conv2d}[dimensions]
         norm = {1: nn.BatchNorm1d, 2: nn.BatchNorm2d}[dimensions]
-        kernel = 5 if stride >= 4 or dimensions == 1 else 3
+        kernel = 5 if dimensions == 1 else 3
         self.depthwise = convolution(channels, channels, kernel, stride, kernel // 2, groups=channels, bias=False)
         self.norm1 = norm(channels)
         self.pointwise = convolution(channels, out, 1, bias=False)
@@ -137,10 +127,3 @@ class Mean(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return x.mean(self.axes)
-
-
-class ChannelsFirst(nn.Module):
-    """(N, ..., channels) -> (N, channels, ...)."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x.movedim(-1, 1)

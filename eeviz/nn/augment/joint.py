@@ -107,7 +107,7 @@ class JointRun:
             logits, self.calibration, costs, self.sized, self.locations, True, old.weight is not None, old.measure
         )
         note = f"The backbone was fine-tuned jointly with {len(self.branches)} branches: its final logits are its own."
-        return replace(
+        self.result = replace(
             self.before, locations=self.locations, sized=self.sized, branches=tuple(parts[1]), records=records,
             notes=(*self.before.notes, note), mapping=None, backbone=tuple(parts[0]),
         )  # fmt: skip

@@ -1,8 +1,9 @@
 """Training of exit branches on a frozen backbone, in streaming passes.
 
-One varied batch passes the backbone once, every branch takes a step on the features at its location, the features are
-dropped: keeping the taps of a data set would take gigabytes. Order and variation depend on the seed and the step alone,
-so that a run resumed from its checkpoint ends where an unbroken one would.
+One varied batch passes the backbone once, every branch takes a step on the digest of the features at its location, the
+features are dropped: keeping the taps of a data set would take gigabytes. The digests of the last samples stay in a
+bounded memory, from which branches take further steps that cost no pass. Order, variation and draws depend on the seed
+and the step alone, so that a run resumed from its checkpoint ends where an unbroken one would.
 """
 
 from __future__ import annotations
@@ -10,9 +11,9 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
-from itertools import count
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from itertools import count, islice
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,9 @@ from torch import Tensor, nn
 
 from .branches import Sized
 from .inputs import Samples
+from .memory import Memory
+
+REPLAYS = {"mlp": 4, "light": 1, "deep": 1}
 
 
 @dataclass(frozen=True)
@@ -30,7 +34,8 @@ class BranchRecipe:
 
     epochs : passes over the training samples, fractions allowed. distillation : share of the loss that is the divergence
     from the final classifier's answer, softened by `softening` (Hinton et al. 2015, arXiv:1503.02531); the rest is
-    cross entropy with the labels. time_budget : seconds after which training has come to its end, its learning rate
+    cross entropy with the labels. replays : steps that each design takes on remembered digests beside each step on new
+    ones; memory : megabytes they may take. time_budget : seconds after which training has come to its end, its learning rate
     following the clock; None: all epochs. With a time budget the result depends on the machine, not on the seed alone.
     """
 
@@ -39,9 +44,11 @@ class BranchRecipe:
     learning_rate: float = 4e-3
     warm_up: float = 0.05
     weight_decay: float = 1e-2
-    distillation: float = 0.5
-    softening: float = 2.0
+    distillation: float = 0.2
+    softening: float = 4.0
     label_smoothing: float = 0.0
+    replays: Mapping[str, int] = field(default_factory=lambda: dict(REPLAYS))
+    memory: float = 512.0
     seed: int = 0
     time_budget: float | None = None
 
@@ -55,6 +62,8 @@ class BranchRecipe:
             raise ValueError("distillation must lie in [0, 1] and softening above 0.")
         if self.time_budget is not None and not self.time_budget > 0:
             raise ValueError(f"time_budget: expected seconds above 0 or None, got {self.time_budget!r}.")
+        if self.memory < 0 or any(n < 0 for n in self.replays.values()):
+            raise ValueError("memory and replays cannot be negative.")
 
 
 @dataclass(frozen=True)
@@ -98,13 +107,13 @@ def train_branches(
     path, step, before = Path(checkpoint) if checkpoint else None, 0, 0.0
     if path and path.is_file():
         step, before = _resume(path, branches, sized, optimizer, average, recipe)
+    learner = _Learner(segments, branches, sized, optimizer, recipe, len(samples))
     started = saved = time.perf_counter()
+    learner.recall(samples, vary, step)
     source, progress = batches(samples, vary, recipe.batch, recipe.seed, step), step / steps
     while progress < 1:
         _set_rate(optimizer, recipe, progress)
-        x, labels = next(source)
-        losses, right = _one_step(segments, branches, sized, x, labels, optimizer, recipe)
-        now = np.array([losses, right])
+        now = learner.step(*next(source), step)
         average[:] = np.where(np.isnan(average), now, 0.95 * average + 0.05 * now)
         step += 1
         seconds = before + time.perf_counter() - started
@@ -132,30 +141,66 @@ def batches(samples: Samples, vary, batch: int, seed: int, first: int = 0) -> It
         yield x, torch.from_numpy(samples.labels[index])
 
 
-def _one_step(segments, branches, sized, x: Tensor, labels: Tensor, optimizer, recipe: BranchRecipe):
-    taps: dict[int, Tensor] = {}
-    wanted = {s.location for s in sized}
-    with torch.no_grad():
-        for k, segment in enumerate(segments):
-            x = segment(x)
-            if k in wanted:
-                taps[k] = x
-    target = F.softmax(x / recipe.softening, dim=1)  # (n, C)
-    losses, right, total = [], [], 0.0
-    for branch, size in zip(branches, sized, strict=True):
-        branch.train()
-        logits = branch(taps[size.location])  # (n, C)
-        own = F.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
-        soft = F.log_softmax(logits / recipe.softening, dim=1)
-        divergence = F.kl_div(soft, target, reduction="batchmean") * recipe.softening**2
-        loss = (1 - recipe.distillation) * own + recipe.distillation * divergence
-        total = total + loss
-        losses.append(float(loss.detach()))
-        right.append(float((logits.detach().argmax(dim=1) == labels).float().mean()))
-    optimizer.zero_grad()
-    total.backward()  # the branches share nothing, so each gets its own gradient
-    optimizer.step()
-    return losses, right
+class _Learner:
+    def __init__(self, segments, branches, sized, optimizer, recipe: BranchRecipe, samples: int):
+        self.segments, self.branches, self.sized = segments, branches, sized
+        self.optimizer, self.recipe = optimizer, recipe
+        self.digesters = {size.location: branch.digest for size, branch in zip(sized, branches, strict=True)}
+        self.memory: Memory | None = None
+        if any(recipe.replays.get(size.design, 0) for size in sized):
+            classes = branches[0].body[-1].out_features
+            shapes = {k: digest.shape for k, digest in self.digesters.items()}
+            self.memory = Memory(shapes, classes, samples, recipe.memory)
+
+    def step(self, x: Tensor, labels: Tensor, index: int) -> np.ndarray:
+        """One step on a new batch, then those on remembered ones; loss and accuracy (2, B) on the new one."""
+        digests, logits = self.remember(x, labels)
+        figures = self._learn(range(len(self.branches)), digests, logits, labels)
+        rounds = max((self.recipe.replays.get(size.design, 0) for size in self.sized), default=0)
+        for again in range(rounds if self.memory else 0):
+            chosen = [b for b, size in enumerate(self.sized) if self.recipe.replays.get(size.design, 0) > again]
+            wanted = sorted({self.sized[b].location for b in chosen})
+            generator = _generator(self.recipe.seed, index, 2 + again)
+            digests, logits, labels = self.memory.draw(self.recipe.batch, generator, wanted)
+            self._learn(chosen, digests, logits, labels)
+        return figures
+
+    def recall(self, samples: Samples, vary, step: int) -> None:
+        """Remember what an unbroken run would know at `step`."""
+        if self.memory and self.memory.room:
+            first = max(0, step - -(-self.memory.room // self.recipe.batch))
+            self.memory.seen = first * self.recipe.batch
+            for x, labels in islice(batches(samples, vary, self.recipe.batch, self.recipe.seed, first), step - first):
+                self.remember(x, labels)
+
+    def remember(self, x: Tensor, labels: Tensor) -> tuple[dict[int, Tensor], Tensor]:
+        """Digests of a batch at every location, and the final logits."""
+        digests = {}
+        with torch.no_grad():
+            for k, segment in enumerate(self.segments):
+                x = segment(x)
+                if k in self.digesters:
+                    digests[k] = self.digesters[k](x)
+        if self.memory:
+            self.memory.add(digests, x, labels)
+        return digests, x
+
+    def _learn(self, chosen, digests, logits: Tensor, labels: Tensor) -> np.ndarray:
+        recipe = self.recipe
+        target = F.softmax(logits / recipe.softening, dim=1)  # (n, C)
+        losses, right = [], []
+        for b in chosen:
+            self.branches[b].train()
+            own = self.branches[b].body(digests[self.sized[b].location])  # (n, C)
+            hard = F.cross_entropy(own, labels, label_smoothing=recipe.label_smoothing)
+            soft = F.log_softmax(own / recipe.softening, dim=1)
+            divergence = F.kl_div(soft, target, reduction="batchmean") * recipe.softening**2
+            losses.append((1 - recipe.distillation) * hard + recipe.distillation * divergence)
+            right.append((own.detach().argmax(dim=1) == labels).double().mean())
+        self.optimizer.zero_grad()
+        torch.stack(losses).sum().backward()  # the branches share nothing, so each gets its own gradient
+        self.optimizer.step()
+        return torch.stack([torch.stack(losses).detach().double(), torch.stack(right)]).numpy()
 
 
 def _generator(seed: int, index: int, stream: int) -> torch.Generator:

@@ -1,0 +1,70 @@
+"""What branches read of a location, and a bounded memory of it.
+
+A digest is the tapped tensor averaged to few cells: a hundredth of the features, enough for branches, and small enough
+to remember, so that a branch can take several steps on what one pass through the backbone has cost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import prod
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from .graph import Location
+
+CELLS = {0: 1, 1: 32, 2: 8}
+"""Dimensions of the extent -> cells along each that a digest keeps at least, where there are as many."""
+
+
+class Digest(nn.Module):
+    """(N, *shape of the location) -> (N, channels, *cells): channels first, averaged over windows of one size."""
+
+    def __init__(self, location: Location):
+        super().__init__()
+        self.last = location.layout == "tokens"
+        extent = location.shape[:-1] if self.last else location.shape[1:]
+        channels = location.shape[-1] if self.last else location.shape[0]
+        window = tuple(max(1, size // CELLS[len(extent)]) for size in extent)
+        self.shape = (channels, *(size // w for size, w in zip(extent, window, strict=True)))
+        pools = {1: nn.AvgPool1d, 2: nn.AvgPool2d}
+        self.pool = nn.Identity() if prod(window) == 1 else pools[len(extent)](window)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.pool(x.movedim(-1, 1) if self.last else x)
+
+
+class Memory:
+    """The digests, labels and final logits of the last samples, as many as `megabytes` hold, in float16."""
+
+    def __init__(self, shapes: Mapping[int, Sequence[int]], classes: int, samples: int, megabytes: float):
+        each = 2 * (sum(prod(shape) for shape in shapes.values()) + classes)
+        self.room = int(min(samples, megabytes * 1e6 // each))
+        self.digests = {k: torch.zeros(self.room, *shape, dtype=torch.float16) for k, shape in shapes.items()}
+        self.logits = torch.zeros(self.room, classes, dtype=torch.float16)
+        self.labels = torch.zeros(self.room, dtype=torch.int64)
+        self.seen = 0
+
+    def __len__(self) -> int:
+        return min(self.seen, self.room)
+
+    def add(self, digests: Mapping[int, Tensor], logits: Tensor, labels: Tensor) -> None:
+        """Remember a batch; the oldest samples make room."""
+        if not self.room:
+            return
+        rows = torch.from_numpy(np.arange(self.seen, self.seen + len(labels)) % self.room)
+        for k, digest in digests.items():
+            self.digests[k][rows] = digest.to(torch.float16)
+        self.logits[rows], self.labels[rows] = logits.to(torch.float16), labels
+        self.seen += len(labels)
+
+    def draw(self, count: int, generator: torch.Generator, wanted: Sequence[int]):
+        """Digests {location: (count, ...)} of the `wanted` locations, logits and labels of remembered samples."""
+        rows = torch.randint(len(self), (count,), generator=generator)
+        digests = {}
+        for k in wanted:
+            digest = self.digests[k][rows].to(torch.float32)
+            digests[k] = digest.contiguous(memory_format=torch.channels_last) if digest.ndim == 4 else digest
+        return digests, self.logits[rows].to(torch.float32), self.labels[rows]
