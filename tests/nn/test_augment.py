@@ -214,7 +214,7 @@ def test_a_checkpoint_of_another_run_or_no_checkpoint_at_all_is_refused(tmp_path
 
 
 def test_a_time_budget_ends_the_training():
-    run = new_run(recipe=None, time_budget=1.5)
+    run = new_run(recipe=None, epochs=1000, time_budget=1.5)
     events = [e for e in run if e.stage == "branches"]
     assert events[-1].progress == 1
     assert events[-1].step < events[-1].steps
