@@ -29,7 +29,7 @@ def draw(app) -> go.Figure:
             color=style.soft,
             mode="lines+markers+text",
             labels=[point.name.removeprefix("static, ") for point in app.static_points],
-            place=["bottom right"] * len(app.static_points),  # the front lies above
+            place=_static_places(len(app.static_points)),
         ),
         _marks(
             "one exit alone",
@@ -108,6 +108,11 @@ def pin_points(app) -> tuple[tradeoff.Point, ...]:
         routing = route(records, setting.policy, state.cost)
         points.append(tradeoff.Point(name, routing.accuracy, routing.mean_cost, setting.policy))
     return tuple(points)
+
+
+def _static_places(count: int) -> list[str]:
+    """Where labels are clear of the front (above the first), of exits beside the curve and of the chart's edge."""
+    return ["bottom right", *["top left"] * (count - 2), "bottom left"][:count]
 
 
 def _line(front, name: str, color: str, unit: str, dash: str) -> go.Scatter:
