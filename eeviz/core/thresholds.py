@@ -27,6 +27,7 @@ ALL_CELLS = 30_000_000  # of all tables, where there is one for each choice of e
 MOST_CELLS, MOST_TABLES, MOST_CANDIDATES = 20_000_000, 1_000_000, 20_000
 SMALLEST_GRID = 16
 OTHER_GRIDS = (8, 16)  # where refinement starts beside the front itself
+MANY_SAMPLES = 4000  # from which on one other start does: what a single start misses are points of tables of hundreds
 ONE_TABLE = 6  # columns up to which one table holds every exit
 ROUNDING = 1e-12  # 0.93 - 0.01 must not ask for more than 0.92
 
@@ -57,7 +58,7 @@ def front(
     best = _solve(problem, grid)
     if refine:
         # where one table holds every exit, solving a coarse grid costs next to nothing
-        others = () if _many_tables(problem) else OTHER_GRIDS
+        others = () if _many_tables(problem) else OTHER_GRIDS[len(records) >= MANY_SAMPLES :]
         best = refined(problem, best, *(_solve(problem, size) for size in others))
     return problem.front(best)
 
