@@ -26,6 +26,7 @@ from ..datasets import load_dataset
 from . import bases
 from .augment.inputs import Samples, samples_of, variation
 from .augment.stream import batches
+from .manifest import note
 
 log = logging.getLogger("eeviz.make_base")
 
@@ -45,7 +46,7 @@ class BaseRecipe:
 
 
 RECIPES = {
-    "speech": BaseRecipe(epochs=40, label_smoothing=0.05),
+    "speech": BaseRecipe(epochs=80, label_smoothing=0.05),
     "ecg": BaseRecipe(epochs=12, batch=128, learning_rate=3e-3, label_smoothing=0.05, select=True),
 }
 DRAWN = 16_000  # heartbeats an epoch
@@ -152,17 +153,19 @@ def make_speech(fold: int, work: Path, recipe: BaseRecipe) -> nn.Module:
     return model
 
 
-def make_ecg(work: Path, recipe: BaseRecipe) -> nn.Module:
-    """The base of the training patients."""
+def make_ecg(work: Path, recipe: BaseRecipe, width: int | None = None) -> nn.Module:
+    """The base of the training patients; width : other than its own channels, for comparison."""
     fit, tune = (bases.heartbeats(load_dataset("mit-bih", split)) for split in ("train", "validation"))
-    model, weight = bases.BASES["ecg"].build(), bases.recall_weights(tune)
+    name = "ecg" if width is None else f"ecg-{width}"
+    model = bases.BASES["ecg"].build(**({} if width is None else {"width": width}))
+    weight = bases.recall_weights(tune)
     tune = samples_of(tune, prepare=bases.Heartbeats())
 
     def samples_at(epoch: int) -> Samples:
         return samples_of(bases.drawn(fit, DRAWN, seed=recipe.seed + epoch), prepare=bases.Heartbeats())
 
-    for event in train_base(model, samples_at, bases.vary_heartbeats, tune, weight, recipe, work / "ecg.pt"):
-        _tell("ecg", event)
+    for event in train_base(model, samples_at, bases.vary_heartbeats, tune, weight, recipe, work / f"{name}.pt"):
+        _tell(name, event)
     return model
 
 
@@ -173,11 +176,12 @@ def _tell(name: str, event: BaseEpoch) -> None:
     )  # fmt: skip
 
 
-def write(model: nn.Module, path: Path) -> None:
-    """The weights as safetensors, readable by everybody."""
+def write(model: nn.Module, path: Path, name: str, recipe: BaseRecipe) -> None:
+    """The weights as safetensors, with their entry in the manifest."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    save_file({name: value.contiguous() for name, value in model.state_dict().items()}, path)
-    path.chmod(0o644)
+    save_file({key: value.contiguous() for key, value in model.state_dict().items()}, path)
+    command = f"python -m eeviz.nn.make_base {name} --out data/base/{name}"
+    note(path, command, "BSD-3-Clause", {"recipe": asdict(recipe)})
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -196,10 +200,11 @@ def main(arguments: list[str] | None = None) -> None:
     recipe = BaseRecipe(**{**settings, "epochs": options.epochs or settings["epochs"]})
     options.work.mkdir(parents=True, exist_ok=True)
     if options.base == "ecg":
-        write(make_ecg(options.work, recipe), bases.weights_file("ecg", 0, options.out))
+        write(make_ecg(options.work, recipe), bases.weights_file("ecg", 0, options.out), "ecg", recipe)
         return
     for fold in options.folds:
-        write(make_speech(fold, options.work, recipe), bases.weights_file("speech", fold, options.out))
+        made = make_speech(fold, options.work, recipe)
+        write(made, bases.weights_file("speech", fold, options.out), "speech", recipe)
 
 
 if __name__ == "__main__":
