@@ -166,7 +166,17 @@ def _test(arguments) -> int:
     if here:
         here.install_everything(_say)
     _need("pytest", "The test suite")
-    return subprocess.call([sys.executable, "-m", "pytest", *arguments.pytest], cwd=root)
+    pytest = [sys.executable, "-m", "pytest"]
+    if arguments.pytest:
+        return subprocess.call([*pytest, *arguments.pytest], cwd=root)
+    # one thread a process: as many processes as cores already keep them busy
+    alone = subprocess.call(
+        [*pytest, "-m", "not browser", "-n", "auto", "--dist", "worksteal"],
+        cwd=root,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )
+    _say("\nNow the tests in a browser, one at a time")
+    return subprocess.call([*pytest, "-m", "browser"], cwd=root) or alone
 
 
 def _install(arguments) -> int:

@@ -125,7 +125,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder of the artefacts")
     parser.add_argument("--work", type=Path, default=Path("build/make_supernet"), help="folder of the checkpoint")
     parser.add_argument("--epochs", type=int, default=SandwichRecipe.epochs)
-    parser.add_argument("--more", type=int, default=2, help="epochs after a warm restart")
+    parser.add_argument("--more", type=int, default=SandwichRecipe.more, help="epochs after a warm restart")
     parser.add_argument("--until", type=int, default=0, help="stop after this epoch, to go on later")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1, help="of torch; another number changes the last bits")

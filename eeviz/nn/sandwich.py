@@ -40,7 +40,7 @@ class SandwichRecipe(Recipe):
     gradient, which is the mean over subnets.
     """
 
-    epochs: int = 4
+    epochs: int = 9
     batch: int = 128
     learning_rate: float = 0.2
     warm_up: float = 0.3
