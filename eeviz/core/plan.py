@@ -9,18 +9,23 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
+from .bits import Bits
 from .cost import Cost
 from .layers import Convolution, Layers, Linear, Shape, SqueezeExcite, macs, parameters, through, weighted
 
 
 @dataclass(frozen=True)
 class Head:
-    """An exit branch that reads the output of segment `position`; design : which of a space's designs it is."""
+    """An exit branch that reads the output of segment `position`; design : which of a space's designs it is.
+
+    bits : of its weights and activations, None: those of the backbone.
+    """
 
     position: int
     name: str
     layers: Layers
     design: str = ""
+    bits: Bits | None = None
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,7 @@ class Plan:
 
     input : (channels, height, width). Heads never fall in position; heads of one position are alternatives.
     learned_confidence : every head but the final one gives one more output, the logit of its confidence.
+    bits : of the backbone, None where a space leaves them open.
     Raises ValueError for heads out of order, outside the backbone, or with another number of outputs.
     """
 
@@ -37,6 +43,7 @@ class Plan:
     segments: tuple[Layers, ...]
     heads: tuple[Head, ...]
     learned_confidence: bool = False
+    bits: Bits | None = None
 
     def __post_init__(self):
         position = self.position

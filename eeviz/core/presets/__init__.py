@@ -7,8 +7,9 @@ import inspect
 from ..space import SearchSpace
 from .compact import compact
 from .published import aebnas, edanas, nachos, static
+from .zniber import zniber
 
-PRESETS = {"compact": compact, "aebnas": aebnas, "edanas": edanas, "nachos": nachos, "static": static}
+PRESETS = {"compact": compact, "aebnas": aebnas, "edanas": edanas, "nachos": nachos, "static": static, "zniber": zniber}
 
 
 def preset(name: str, **arguments) -> SearchSpace:

@@ -9,8 +9,9 @@ right on 57 % of the images; on 22 % without these shortcuts.)
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache, partial
+from itertools import product
 from types import MappingProxyType
 from typing import Any
 
@@ -76,9 +77,43 @@ def _plan(values: Mapping[str, Any], offered: bool, input: Shape, classes: int) 
         spare -= cost
         chosen = DESIGNS if offered else tuple(d for d in DESIGNS if d == values[f"exit{s}"])
         heads += [Head(s - 1, f"exit {s}, {design}", branches[design], design) for design in chosen]
-    final = (Convolution("final.mix", FINAL, kernel=1), AveragePool(), Linear("final.classifier", classes))
-    heads.append(Head(len(STAGES) - 1, "final", final, "final"))
+    heads.append(Head(len(STAGES) - 1, "final", _final(classes), "final"))
     return Plan(input, classes, tuple(segments), tuple(heads))
+
+
+def compact_layers(input: Shape = (1, 28, 28), classes: int = 10) -> Iterator[tuple[Layers, Shape]]:
+    """Every piece of backbone and every branch that some architecture holds, with the shape that comes in.
+
+    A few branches among them are wider or narrower than their budget ever allows.
+    """
+    size = input[1]
+    shapes: set[Shape] = set()
+    for resolution in (size - 8, size - 4, size):
+        stem: Layers = (Convolution("stem", STEM),)
+        yield stem, (input[0], resolution, resolution)
+        shapes.add((STEM, resolution, resolution))
+    for s, (stride, widths) in enumerate(STAGES, 1):
+        options = {
+            "width": widths,
+            "block1.type": TYPES,
+            "block1.size": SIZES,
+            "block2.type": TYPES,
+            "block2.size": SIZES,
+        }
+        taps: set[Shape] = set()
+        for shape, chosen in product(shapes, product(*options.values())):
+            values = {f"stage{s}.{name}": value for name, value in zip(options, chosen, strict=True)}
+            blocks = _stage(s, stride, {**values, f"stage{s}.depth": max(DEPTHS)}, shape)
+            taps.add(through(blocks, shape))
+            yield blocks, shape
+        for tap, fraction in product(taps, FRACTIONS if s < len(STAGES) else ()):
+            yield from ((layers, tap) for layers in _designs(s, tap, classes, fraction)[0].values())
+        shapes = taps
+    yield from ((_final(classes), shape) for shape in shapes)
+
+
+def _final(classes: int) -> Layers:
+    return (Convolution("final.mix", FINAL, kernel=1), AveragePool(), Linear("final.classifier", classes))
 
 
 def _stage(s: int, stride: int, values: Mapping[str, Any], shape: Shape) -> Layers:

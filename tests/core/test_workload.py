@@ -1,0 +1,118 @@
+"""Workloads: shapes of layers, and what they come to."""
+
+import pickle
+
+import numpy as np
+import pytest
+
+from eeviz.core.bits import Bits
+from eeviz.core.layers import Block, Convolution, Linear, Resize
+from eeviz.core.presets.compact import compact_layers
+from eeviz.core.space import SearchSpace
+from eeviz.core.workload import Operation, Stream, Workload, steps_of, workload_of
+
+
+@pytest.mark.parametrize("preset", ["compact", "aebnas", "edanas", "nachos", "static", "zniber"])
+def test_macs_and_weights_equal_those_of_the_plan(preset):
+    space = SearchSpace.preset(preset)
+    rng = np.random.default_rng(0)
+    for _ in range(3):
+        plan = space.decode(space.sample(rng)).offered()
+        work, macs = workload_of(plan), plan.macs()
+        np.testing.assert_array_equal(work.macs().backbone, macs.backbone)
+        np.testing.assert_array_equal(work.macs().heads, macs.heads)
+        assert work.position == plan.position
+
+
+def test_every_layer_of_compact_is_enumerated():
+    space = SearchSpace.preset("compact")
+    known = {step for layers, shape in compact_layers() for step in steps_of(layers, shape)}
+    rng = np.random.default_rng(1)
+    for _ in range(20):
+        work = workload_of(space.decode(space.sample(rng)).offered())
+        assert {s for _, s in work.steps() if isinstance(s, Operation)} <= known
+
+
+def test_a_block_by_hand():
+    layers = (
+        Resize(8, "bilinear"),
+        Block("b", "dense", (Convolution("c", 6, 3, 2), Convolution("d", 6, 1)), residual=True),
+        Linear("l", 5),
+    )
+    steps = steps_of(layers, (4, 10, 10))
+    assert steps == (
+        Stream("resize", 4 * 256, 256),
+        Operation("conv", 4, 6, (8, 8), (3, 3), (2, 2), (1, 1)),
+        Operation("conv", 6, 6, (4, 4)),
+        Stream("pool", 256, 64),
+        Stream("add", 192, 96),
+        Operation("linear", 96, 5),
+    )
+    assert [s.macs for s in steps] == [0, 4 * 6 * 9 * 16, 36 * 16, 0, 0, 480]
+    assert (steps[1].reads, steps[1].writes, steps[1].weights) == (256, 96, 216)
+
+
+def test_memory_counts_weights_and_the_largest_activations_at_their_bits():
+    segment = (Operation("conv", 2, 4, (4, 4), (3, 3), padding=(1, 1)),)  # 72 weights, 32 in, 64 out
+    head = (Operation("linear", 64, 10),)
+    work = Workload((segment, (Operation("conv", 4, 4, (4, 4)),)), (head, head), (0, 1), 32)
+    cost = work.memory(Bits(4, 8), [Bits(8, 8), Bits(2, 4)])
+    np.testing.assert_allclose(cost.backbone, [128 + 36, 128 + 36 + 8])  # the second layer holds 64 in, 64 out
+    np.testing.assert_allclose(cost.heads, [640, 160])
+    assert cost.unit == "B"
+    assert cost.at(np.array([True]))[-1] == 128 + 36 + 8 + 640 + 160
+
+
+def test_columns_repeat_heads_for_other_bits():
+    work = workload_of(SearchSpace.preset("zniber").decode((0, *[1] * 11, 0)).plan)
+    twice = work.columns([0, 0, 3, len(work.heads) - 1])
+    assert twice.position == (0, 0, 3, 11)
+    cost = twice.memory(Bits(8, 8), [Bits(8, 8), Bits(4, 4), Bits(8, 8), Bits(8, 8)])
+    assert cost.heads[0] == 2 * cost.heads[1]
+
+
+def test_bits_are_the_plans_unless_given():
+    space = SearchSpace.preset("zniber")
+    work = workload_of(space.decode((1, *[1] * 11, 0)).plan)  # 4/8: backbone 4, exits 8
+    assert work.at_bits(None, None)[0] == Bits(4, 4)
+    assert work.at_bits(None, None)[1] == (*[Bits(8, 8)] * 11, Bits(4, 4))
+    assert set(work.at_bits(Bits(8, 8), None)[1]) == {Bits(8, 8)}
+    assert workload_of(SearchSpace.preset("static").decode((0,) * 46).plan).at_bits(None, None)[0] == Bits(8, 8)
+
+
+def test_platform_segments_move_the_bytes_of_their_bits():
+    work = workload_of(SearchSpace.preset("zniber").decode((0, *[1] * 11, 0)).plan)
+    eight, four = work.platform_segments(Bits(8, 8)), work.platform_segments(Bits(4, 4))
+    assert eight.pieces[3].moved_bytes == 2 * four.pieces[3].moved_bytes
+    assert eight.macs.static == work.macs().static
+    assert set(eight.pieces[3].operators) == {"conv", "depthwise"}
+
+
+def test_operations_keep_their_identity_through_pickle():
+    operation = Operation("conv", 3, 4, (5, 5), name="stem")
+    hash(operation)
+    copy = pickle.loads(pickle.dumps(operation))  # noqa: S301
+    assert copy == operation
+    assert hash(copy) == hash(operation)
+    assert copy.name == "stem"
+
+
+@pytest.mark.parametrize("value", [0, 33, "8/8/8", "eight", None, 2.5, True])
+def test_bits_that_are_none(value):
+    with pytest.raises(ValueError, match="bits"):
+        Bits.of(value)
+
+
+def test_bits_in_words():
+    assert Bits.of("4/8") == Bits(4, 8)
+    assert Bits.of(6) == Bits(6, 6)
+    assert str(Bits(4, 8)) == "4/8"
+
+
+def test_a_layer_without_a_rule_is_refused():
+    class Strange:
+        def out(self, shape):
+            return shape
+
+    with pytest.raises(ValueError, match="Strange has no rule"):
+        steps_of((Strange(),), (1, 2, 2))

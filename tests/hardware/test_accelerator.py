@@ -1,0 +1,184 @@
+"""Costs on modelled accelerators: from the shipped tables, with zigzag-dse or without."""
+
+import json
+
+import numpy as np
+import pytest
+
+import eeviz.hardware.accelerator as accelerator
+from eeviz.core.bits import Bits
+from eeviz.core.space import SearchSpace
+from eeviz.core.workload import Operation, Stream, Workload, workload_of
+from eeviz.hardware import table as tables
+from eeviz.hardware.accelerator import Accelerator
+from eeviz.packages import is_installed
+
+EDGE = ("edge_tpu_like", "on-chip")
+
+
+@pytest.fixture
+def absent(monkeypatch):
+    """zigzag-dse is not installed."""
+    monkeypatch.setattr(accelerator, "is_installed", lambda name: name != "zigzag-dse")
+    accelerator._piece.cache_clear()
+    accelerator._computed.cache_clear()
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A folder of tables of this test alone."""
+    monkeypatch.setattr(tables, "folder", lambda: tmp_path)
+    tables.shipped_table.cache_clear()
+    yield tmp_path
+    tables.shipped_table.cache_clear()
+
+
+def genome(seed=0):
+    space = SearchSpace.preset("compact")
+    return space.decode(space.sample(np.random.default_rng(seed)))
+
+
+def test_every_genome_of_compact_is_in_the_shipped_tables(absent):
+    for name, between in tables.shipped():
+        core = Accelerator(name, between)
+        for seed in range(3):
+            for bits in core.table.bits:
+                if len([key for key in core.table.rows if key[1:] == (bits.weights, bits.activations)]) > 1200:
+                    assert core.costs(genome(seed).offered(), bits)["energy"].static > 0
+
+
+def test_costs_are_sums_over_layers(absent):
+    work = workload_of(genome(3).offered())
+    core = Accelerator(*EDGE)
+    costs, layers = core.costs(work), core.layers(work)
+    sums = dict(zip(layers.pieces, layers.sums()["cycles"], strict=True))
+    segments = np.array([sums[f"segment {i + 1}"] for i in range(len(work.segments))])
+    np.testing.assert_allclose(costs["latency"].backbone, np.cumsum(segments)[list(work.position)])
+    np.testing.assert_allclose(costs["latency"].heads[-1], sums["final"])
+    np.testing.assert_allclose(costs["latency"].heads[0], sums["exit 1"])
+    energy = dict(zip(layers.pieces, layers.sums()["energy"], strict=True))
+    np.testing.assert_allclose(costs["energy"].heads[-1], energy["final"], rtol=1e-6)
+    assert costs["latency"].unit == "cycles"
+    kept = np.zeros(len(work.heads) - 1, bool)
+    np.testing.assert_allclose(costs["energy x latency"].at(kept), costs["energy"].at(kept) * costs["latency"].at(kept))
+
+
+def test_tables_split_energy_completely():
+    for name, between in tables.shipped():
+        table = tables.shipped_table(name, between)
+        for row in list(table.rows.values())[::50]:
+            assert row.energy == pytest.approx(row.compute + sum(row.levels), rel=1e-6)
+            assert 0 < row.spatial <= 1
+
+
+def test_layers_for_people():
+    layers = Accelerator(*EDGE).layers(genome(4).plan)
+    order = layers.order("cycles")
+    assert sorted(order) == list(range(len(layers)))
+    assert (np.diff(layers.cycles[order]) <= 0).all()
+    assert (layers.utilisation <= 1).all()
+    busy = layers.macs > 0
+    assert (layers.utilisation[busy] > 0).all()
+    assert layers.levels.shape == (len(layers), len(layers.memories))
+    with pytest.raises(ValueError, match="sorted by"):
+        layers.order("weight")
+
+
+def test_what_moves_data_only_is_charged_its_passage():
+    core = Accelerator(*EDGE)
+    memory = core.table.facts["activations"]
+    work = Workload(((Stream("add", 512, 256),),), ((Operation("linear", 128, 10),),), (0,), 256)
+    cost = core.costs(work, Bits(8, 8))
+    expected = 512 * 8 / memory["read_width"] * memory["read_pj"] + 256 * 8 / memory["write_width"] * memory["write_pj"]
+    assert cost["energy"].backbone[0] == pytest.approx(expected * 1e-12)
+    assert cost["latency"].backbone[0] == 512 * 8 / memory["read_width"]  # reads and writes at once
+    half = core.costs(Workload(work.segments, work.segments, (0,), 256), Bits(4, 4))
+    assert half["energy"].backbone[0] == pytest.approx(expected / 2 * 1e-12)
+
+
+def test_bad_input_in_words(absent):
+    with pytest.raises(ValueError, match=r"no table of accelerator 'abacus'.*edge_tpu_like"):
+        Accelerator("abacus")
+    core = Accelerator(*EDGE)
+    with pytest.raises(ValueError, match="integers of 2 to 8 bits, got 32/32"):
+        core.costs(genome().plan, Bits(32, 32))
+    with pytest.raises(ValueError, match="expected a Plan"):
+        core.costs("resnet")
+    unknown = Workload(((Operation("conv", 3, 77, (33, 33), (3, 3)),),), ((Operation("linear", 7, 10),),), (0,), 1)
+    with pytest.raises(ValueError, match=r"no table holds the costs of convolution 3x3, 3 to 77.*pip install"):
+        core.costs(unknown)
+    large = Workload(((Operation("conv", 64, 64, (224, 224), (3, 3)),),), ((Operation("linear", 7, 10),),), (0,), 1)
+    with pytest.raises(ValueError, match=r"does not fit edge_tpu_like.*MB of activations"):
+        core.costs(large)
+
+
+def test_fewer_bits_are_noted():
+    core = Accelerator(*EDGE)
+    assert core.notes(genome().plan) == ()
+    assert "8-bit multiplications" in core.notes(genome().plan, Bits(8, 8), Bits(4, 4))[0]
+
+
+def test_tables_of_another_version_and_other_files_are_refused(folder):
+    path = folder / "edge_tpu_like.on-chip.jsonl"
+    facts = {"accelerator": "edge_tpu_like", "levels": ["rf"], "units": 1}
+    row = tables.line(Operation("linear", 2, 3), Bits(8, 8), tables.Row(1, 2, 1, 0.5, (1.0,)))
+    path.write_text(tables.header(facts, "loma4", "on-chip") + f"\n{row}\n[1,2")  # cut off by a kill
+    assert len(tables.load(path)) == 1
+    other = json.loads(tables.header(facts, "loma4", "on-chip")) | {"zigzag": "3.8.0"}
+    path.write_text(json.dumps(other) + "\n")
+    with pytest.raises(ValueError, match=r"made with zigzag-dse 3\.8\.0.*make_table"):
+        tables.load(path)
+    path.write_text("hello\n")
+    with pytest.raises(ValueError, match="not a table"):
+        tables.load(path)
+    path.write_text(tables.header(facts, "loma4", "on-chip") + "\n[1,2,3]\n")
+    with pytest.raises(ValueError, match="line 2"):
+        tables.load(path)
+
+
+needs_zigzag = pytest.mark.skipif(not is_installed("zigzag-dse"), reason="zigzag-dse is not installed")
+FEW = (
+    Operation("conv", 16, 8, (7, 7)),
+    Operation("depthwise", 8, 8, (7, 7), (3, 3), (2, 2), (1, 1)),
+    Operation("linear", 36, 10),
+)
+
+
+@needs_zigzag
+def test_making_a_table_goes_on_where_it_was(folder):
+    from eeviz.hardware.make_table import fill
+
+    path = folder / "edge_tpu_like.on-chip.jsonl"
+    assert list(fill(path, *EDGE, FEW[:1], [Bits(8, 8)])) == [(1, 1)]
+    first = path.read_text()
+    path.write_text(first + '["conv",16')  # killed while it wrote
+    assert len(list(fill(path, *EDGE, FEW, [Bits(8, 8)]))) == 2
+    assert list(fill(path, *EDGE, FEW, [Bits(8, 8)])) == []
+    assert path.read_text().startswith(first.split("\n")[0])
+    assert len(tables.load(path)) == 3
+    with pytest.raises(ValueError, match="is a table of edge_tpu_like"):
+        list(fill(path, "tpu_like", "on-chip", FEW, [Bits(8, 8)]))
+
+
+@needs_zigzag
+def test_shipped_figures_are_zigzags_own(monkeypatch):
+    """The best of all orders of loops, tried by ZigZag's own engine, costs what the tables say."""
+    from zigzag.stages.mapping.temporal_mapping_generator_stage import TemporalMappingGeneratorStage
+
+    from eeviz.hardware import zigzag_model, zigzag_orders
+
+    monkeypatch.setattr(zigzag_orders, "OrderedMappingStage", TemporalMappingGeneratorStage)
+    table = tables.shipped_table(*EDGE)
+    for operation in (*FEW[:2], Operation("linear", 64, 10)):
+        own = zigzag_model.evaluate(operation, Bits(8, 8), *EDGE)
+        row = table.find(operation, Bits(8, 8))
+        if row is None:
+            row = accelerator._computed(operation, Bits(8, 8), *EDGE)
+        assert (row.cycles, row.energy) == pytest.approx((own.cycles, own.energy), rel=1e-8)
+
+
+@needs_zigzag
+def test_an_unknown_layer_is_computed():
+    work = Workload(((FEW[0],),), ((Operation("linear", 123, 7),),), (0,), 784)
+    assert Accelerator(*EDGE).table.find(work.heads[0][0], Bits(8, 8)) is None
+    assert Accelerator(*EDGE).costs(work)["latency"].heads[0] > 123 * 7 / 1024
