@@ -30,8 +30,8 @@ BARS = {"quick": 0.35, "full": 0.40, "joint": 0.50}
 LIMIT_SECONDS = {"quick": 180, "full": 2700, "joint": 2700}
 SETTINGS = {
     "quick": {
-        "resnet20": {"locations": [2, 3, 4, 5], "designs": ["mlp", "light"], "time_budget": 125.0},
-        "resnet32": {"locations": [4, 6, 7, 8], "designs": ["mlp", "light"], "time_budget": 110.0},
+        "resnet20": {"locations": [2, 3, 4, 5, 6], "designs": ["mlp", "light"], "time_budget": 125.0},
+        "resnet32": {"locations": [4, 6, 8, 9, 10], "designs": ["mlp", "light"], "time_budget": 110.0},
     },
     "full": {
         "resnet20": {"locations": 7, "epochs": 8.0},

@@ -6,7 +6,7 @@ import copy
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from ...core.policy import Policy
 from ...core.records import ExitRecords, balanced
 from ...core.thresholds import choose, front
 from .branches import Sized
+from .fused import fused, outputs
 from .graph import Graph, Location
 from .inputs import Samples, samples_of
 from .network import AugmentedNetwork
@@ -144,17 +145,21 @@ def collecting(segments, branches, sized: Sequence[Sized], samples: Samples, bat
     parts: list[np.ndarray] = []
     for branch in branches:
         branch.eval()
+    segments = fused(segments)
+    at = {k: [b for b, size in zip(branches, sized, strict=True) if size.location == k] for k in range(len(segments))}
+    readers = {k: partial(_answers, own) for k, own in at.items() if own}
     started, steps = time.perf_counter(), -(-len(samples) // batch)
     for step in range(steps):
         x = samples.batch(np.arange(step * batch, min((step + 1) * batch, len(samples))))
-        out: list[Tensor] = []
         with torch.no_grad():
-            for k, segment in enumerate(segments):
-                x = segment(x)
-                out += [b(x) for b, size in zip(branches, sized, strict=True) if size.location == k]
-        parts.append(torch.stack([*out, x], dim=1).numpy())
+            read, last = outputs(segments, readers, x)
+        parts.append(torch.cat([*read.values(), last[:, None]], dim=1).numpy())  # (n, E, C)
         yield Step((step + 1) / steps, step + 1, steps, (), (), time.perf_counter() - started, "calibration")
     return np.concatenate(parts)
+
+
+def _answers(branches: Sequence[nn.Module], x: Tensor) -> Tensor:
+    return torch.stack([branch(x) for branch in branches], dim=1)  # (n, branches, C)
 
 
 def costs_of(sized: Sequence[Sized], pieces: Sequence[int]) -> Cost:

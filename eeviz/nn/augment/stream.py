@@ -22,6 +22,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .branches import Sized
+from .fused import fused, outputs
 from .inputs import Samples
 from .memory import Memory
 
@@ -143,7 +144,7 @@ def batches(samples: Samples, vary, batch: int, seed: int, first: int = 0) -> It
 
 class _Learner:
     def __init__(self, segments, branches, sized, optimizer, recipe: BranchRecipe, samples: int):
-        self.segments, self.branches, self.sized = segments, branches, sized
+        self.segments, self.branches, self.sized = fused(segments), branches, sized
         self.optimizer, self.recipe = optimizer, recipe
         self.digesters = {size.location: branch.digest for size, branch in zip(sized, branches, strict=True)}
         self.memory: Memory | None = None
@@ -175,12 +176,8 @@ class _Learner:
 
     def remember(self, x: Tensor, labels: Tensor) -> tuple[dict[int, Tensor], Tensor]:
         """Digests of a batch at every location, and the final logits."""
-        digests = {}
         with torch.no_grad():
-            for k, segment in enumerate(self.segments):
-                x = segment(x)
-                if k in self.digesters:
-                    digests[k] = self.digesters[k](x)
+            digests, x = outputs(self.segments, self.digesters, x)
         if self.memory:
             self.memory.add(digests, x, labels)
         return digests, x
