@@ -32,6 +32,7 @@ _HOME = {
     "load_demo": "eeviz.demos",
     "demos": "eeviz.demos",
     "explore": "eeviz.ui.explorer",
+    "augment_lab": "eeviz.ui.augment.lab",
     "search_lab": "eeviz.ui.search.lab",
 }
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-import anywidget
-from traitlets import Bool, List, Unicode
-
-from ..assets import module, style
-from ..guard import guarded
+from .. import runline
 from .palette import LOOKS
+
+BUTTONS = (
+    ("start", "▶ Start", "Begin a search with the settings above"),
+    ("pause", "Pause", "Hold the search; Resume goes on with it"),
+    ("step", "Step", "One evaluation of each method"),
+    ("resume", "Resume", "Go on with the search on show"),
+    ("stop", "■ Stop", "End the search; everything found is in the store"),
+)
 
 _ALLOWED = {
     "idle": ("start", "step"),
@@ -33,35 +37,12 @@ _WORDS = {
 }
 
 
-class RunLine(anywidget.AnyWidget):
-    """allowed : names of the buttons that may be pressed; main : the one that stands out. progress : per method name,
-    label, share in [0, 1] and words. A press arrives as a message and calls the driver's method of that name.
-    """
-
-    _esm = module("runline.js")
-    _css = style("status.css", "runline.css")
-
-    allowed = List(Unicode()).tag(sync=True)
-    main = Unicode("start").tag(sync=True)
-    words = Unicode("").tag(sync=True)
-    progress = List().tag(sync=True)
-    projector = Bool(False).tag(sync=True)
+class RunLine(runline.RunLine):
+    """Follows the search: a line of progress for each method."""
 
     def __init__(self, app):
-        self.app = app
-        super().__init__()
-        self.on_msg(lambda _, message, __: self._hear(message))
+        super().__init__(app, buttons=list(map(list, BUTTONS)), label="Search")
         self.follow()
-
-    def _hear(self, message: object) -> None:
-        name = message.get("name") if isinstance(message, dict) else None
-        if name in self.allowed:
-            self.press(name)
-
-    def press(self, name: str) -> None:
-        """As if that button were pressed; errors are said in the page."""
-        act = getattr(self.app, name)
-        guarded(self.app.status, lambda: act(), f"“{name.capitalize()}”")()
 
     def follow(self) -> None:
         """Show the state."""

@@ -1,19 +1,11 @@
-// The search's buttons and how far each method has come. A click is a message; which buttons may be pressed comes back.
+// A lab's buttons and how far what they run has come. A click is a message; which buttons may be pressed comes back.
 import { h, put, say } from "./dom.js";
 
-const BUTTONS = [
-  ["start", "▶ Start", "Begin a search with the settings above"],
-  ["pause", "Pause", "Hold the search; Resume goes on with it"],
-  ["step", "Step", "One evaluation of each method"],
-  ["resume", "Resume", "Go on with the search on show"],
-  ["stop", "■ Stop", "End the search; everything found is in the store"],
-];
-
 function render({ model, el }) {
-  const buttons = new Map(BUTTONS.map(([name, text, title]) => [name, h("button", { type: "button", class: "ee-button", title }, text)]));
+  const buttons = new Map(model.get("buttons").map(([name, text, title]) => [name, h("button", { type: "button", class: "ee-button", title }, text)]));
   const words = h("span", { class: "ee-run-words", role: "status", "aria-live": "polite" });
   const bars = h("div", { class: "ee-run-bars" });
-  const root = h("div", { class: "ee-run", role: "group", "aria-label": "Search" }, h("div", { class: "ee-run-buttons" }, ...buttons.values(), words), bars);
+  const root = h("div", { class: "ee-run", role: "group", "aria-label": model.get("label") }, h("div", { class: "ee-run-buttons" }, ...buttons.values(), words), bars);
   el.append(root);
   const lines = new Map();
   buttons.forEach((button, name) => button.addEventListener("click", () => model.send({ kind: "press", name })));

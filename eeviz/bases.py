@@ -1,0 +1,67 @@
+"""Base models: trained classifiers that `augment` can start from. Names and words here; weights and data on request."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from . import paths
+
+
+@dataclass(frozen=True)
+class Base:
+    """A classifier that ships with eeviz: title for menus, a line on where it comes from, the data set it answers for,
+    its weights' place in the data folder."""
+
+    name: str
+    title: str
+    line: str
+    dataset: str
+    weights: str
+
+
+BASES: Mapping[str, Base] = {
+    base.name: base
+    for base in (
+        Base(
+            "fashion",
+            "Fashion-MNIST: inverted residuals",
+            "The network of the Fashion-MNIST demo with its exits taken away. It was trained together with exits, so its early "
+            "features are better than an ordinary classifier's, and so are the savings.",
+            "fashion-mnist",
+            "fashion/weights.safetensors",
+        ),
+        Base(
+            "speech",
+            "Speech commands: DS-CNN",
+            "The small depthwise-separable network on 49 x 10 mel features, trained without exits; speakers of the report "
+            "part are in no other part.",
+            "speech-commands",
+            "base/speech/fold0.safetensors",
+        ),
+        Base(
+            "ecg",
+            "Heartbeats: 1-D residual network",
+            "A network on single beats of MIT-BIH and their two RR intervals, trained without exits; split by patient.",
+            "mit-bih",
+            "base/ecg/weights.safetensors",
+        ),
+    )
+}
+
+
+def bases() -> dict[str, Base]:
+    """Those whose weights are there."""
+    return {name: base for name, base in BASES.items() if (paths.data() / base.weights).is_file()}
+
+
+def load_base(name: str):
+    """A base model with its data, ready for `augment` (`nn.loaded.Loaded`); imports torch.
+
+    Raises ValueError for an unknown name, FileNotFoundError, in words, where its data is not on this machine.
+    """
+    if name not in BASES:
+        raise ValueError(f"no base model {name!r}: choose one of {', '.join(bases())}.")
+    from .nn.loaded import load
+
+    return load(BASES[name])

@@ -1,0 +1,1 @@
+"""The augment lab: from a trained classifier to an early-exit network on processors."""

@@ -1,0 +1,234 @@
+"""AugmentApp: assembles the augment lab around one state and keeps its parts in step. Nothing is computed or drawn here."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+
+import ipywidgets as widgets
+
+from ... import packages
+from ...core.tradeoff import Point
+from ..assets import style as stylesheet
+from ..controls import heading, row
+from ..embedded import Embedded
+from ..guard import Status, guarded
+from ..page import CopyLine, Page
+from ..search import exports
+from ..search.views.chart import LabView
+from ..style import Style
+from . import strips, work
+from .driver import Driver
+from .files import Files
+from .form import Form
+from .panel import Panel
+from .runline import RunLine
+from .settings import Settings, to_code, to_query
+from .state import AugmentState
+from .views import branches, front, sensitivity
+
+PARTS = ("form", "run", "platform", "tabs", "explorer", "code")
+"""What `hide` can take away, for teachers."""
+
+NEEDED = ("torch", "fvcore", "safetensors")
+
+
+class AugmentApp:
+    """Everything on the lab's page. state is the only thing its parts share."""
+
+    def __init__(
+        self,
+        state: AugmentState,
+        source: work.Source | None = None,
+        *,
+        folder: Path | None = None,
+        hide=(),
+        complaint: str = "",
+        inline: bool = False,
+    ):
+        self.state, self.hide = state, tuple(hide)
+        self.status, self.page = Status(), Page()
+        state.theme = self.page.theme
+        self.missing = _missing()
+        self.files = Files(state, source)
+        self.driver = Driver(state, self.status, self.files, folder, inline=inline)
+        self.form, self.runline = Form(self), RunLine(self)
+        self.panel, self.below = Panel(self), Embedded(self)
+        self.depth, self.chart = LabView(self, branches.CHART), LabView(self, front.CHART)
+        self.figures = LabView(self, sensitivity.CHART)
+        self.locations = widgets.HTML(strips.table(None))
+        self.box = self._box()
+        self._wire()
+        self.depth.show()
+        self.chart.show()
+        if "tabs" not in hide:
+            self.figures.show()
+        self._dress()
+        self._link()
+        if self.missing:
+            self.status.fail(ImportError(self.missing))
+        elif complaint:
+            self.status.fail(ValueError(complaint))
+
+    # -- what parts ask of the app ----------------------------------------------------------------------------------
+    def guarded(self, fn, doing: str = ""):
+        """`fn` as a callback whose exceptions appear in the page."""
+        return guarded(self.status, fn, doing)
+
+    @property
+    def style(self) -> Style:
+        return Style(self.state.theme, self.state.projector)
+
+    @cached_property
+    def _trained_alone(self) -> tuple[Point, ...]:
+        return exports.static_points()
+
+    @property
+    def static_points(self) -> tuple[Point, ...]:
+        """Static networks trained alone, where the demo has them for this model and cost."""
+        decision = self.state.decision
+        fits = decision is not None and (decision.settings.model, decision.settings.cost) == ("fashion", "macs")
+        return self._trained_alone if fits and self.files.given is None else ()
+
+    def stale(self) -> bool:
+        """Has the form moved on from what was decided, in what Decide again takes?"""
+        decision, asked = self.state.decision, self.state.settings
+        return (
+            decision is not None
+            and replace(decision.settings, claim=asked.claim) != asked
+            and decision.settings.trained == asked.trained
+        )
+
+    # -- buttons ----------------------------------------------------------------------------------------------------
+    def start(self) -> None:
+        self.driver.start(self.form.read())
+
+    def stop(self) -> None:
+        self.driver.stop()
+
+    def resume(self) -> None:
+        self.driver.resume(self.form.read())
+
+    def decide(self) -> None:
+        self.driver.decide(self.form.read())
+
+    def explore(self) -> None:
+        """Open the records of the network on show in the explorer below."""
+        one, trained = self._shown()
+        records, policy = work.chosen_alone(one.mapping.records(trained.records), one)
+        training, report = self.driver.training, None
+        if training is not None:
+            records = work.with_pictures(records, training)
+            read = training.report(one.mapping)
+            report = None if read is None else lambda: work.chosen_alone(read(), one)[0]
+        self.below.show("the network decided on", records, policy, report, one.mapping.cost)
+        self.status.info("The explorer is open below, at this network's thresholds and with the platform's costs.")
+
+    def export(self) -> None:
+        self.driver.export(lambda data: self.page.download("early-exit-network.zip", data, "application/zip"))
+
+    def download_records(self) -> None:
+        """The records of every branch, with the costs of the mapping on show."""
+        one, trained = self._shown()
+        with tempfile.TemporaryDirectory(prefix="eeviz-") as folder:
+            path = Path(folder) / "records.npz"
+            one.mapping.records(trained.records).save(path)
+            self.page.download("records.npz", path.read_bytes())
+
+    def _shown(self):
+        if self.state.selected is None or self.state.trained is None:
+            raise ValueError("nothing is decided yet: Start first.")
+        return self.state.selected, self.state.trained
+
+    # -- the page ---------------------------------------------------------------------------------------------------
+    def _box(self) -> widgets.VBox:
+        hide = self.hide
+        column = widgets.Layout(width="100%", min_width="0", overflow="hidden")
+        first = widgets.Box([], layout=widgets.Layout(width="100%", display="grid"))
+        first.add_class("ee-first")
+        first.add_class("ee-even")
+        first.children = tuple(
+            widgets.VBox([heading(view.title), view.box], layout=column) for view in (self.depth, self.chart)
+        )
+        self.code_line, self.url_line = CopyLine(label="Code"), CopyLine(label="Link")
+        self.projector = widgets.Checkbox(
+            value=self.state.projector,
+            description="projector (large type)",
+            indent=False,
+            layout=widgets.Layout(width="auto"),
+        )
+        children = [widgets.HTML(f"<style>{stylesheet('app.css')}</style>"), self.page]
+        children += [] if "form" in hide else [self.form.box]
+        children += [] if "run" in hide else [self.runline]
+        children += [self.status, first]
+        children += [] if "platform" in hide else [self.panel.box]
+        children += [] if "tabs" in hide else [self._tabs()]
+        children += [] if "explorer" in hide else [self.below.box]
+        children += [] if "code" in hide else [widgets.VBox([self.code_line, self.url_line, self.projector])]
+        box = widgets.VBox(children, layout=widgets.Layout(width="100%"))
+        box.add_class("ee-app")
+        box.add_class("ee-lab")
+        return box
+
+    def _tabs(self) -> widgets.Tab:
+        self.claim = widgets.BoundedFloatText(
+            value=100 * self.state.settings.claim,
+            min=0,
+            max=99,
+            step=5,
+            description="Claimed saving, %",
+            layout=widgets.Layout(width="190px"),
+            style={"description_width": "initial"},
+        )
+        self.claim.observe(self.guarded(lambda c: self._claimed(c.new), "reading the claim"), "value")
+        shown = widgets.VBox([row(self.claim), self.figures.box])
+        titles = (self.figures.title, "Locations")
+        self.tabs = widgets.Tab(children=[shown, self.locations], titles=titles, selected_index=0)
+        return self.tabs
+
+    def _claimed(self, percent: float) -> None:
+        self.driver.claim(round(percent / 100, 10))
+
+    def _wire(self) -> None:
+        state, g = self.state, self.guarded
+        run = g(lambda _: self.runline.follow(), "showing the state")
+        state.observe(run, ["phase", "learning", "settings", "trained", "decision", "beside", "exporting"])
+        state.observe(g(lambda _: self.depth.changed(), "drawing the branches"), ["anatomy", "learning", "trained"])
+        state.observe(g(lambda _: self.chart.changed(), "drawing the front"), ["decision", "selected", "beside"])
+        state.observe(g(lambda _: self.figures.changed(), "drawing the sensitivity"), ["sensitivity", "selected"])
+        state.observe(g(lambda _: self._list(), "listing the locations"), ["anatomy"])
+        state.observe(g(lambda _: self._link(), "writing the link"), ["settings", "projector"])
+        state.observe(g(lambda _: self._dress(), "following the look"), ["theme", "projector"])
+        self.page.observe(g(lambda c: setattr(state, "theme", c.new), "following the theme"), "theme")
+        self.page.observe(g(lambda _: self._link(), "writing the link"), ["href", "query"])
+        self.projector.observe(g(lambda c: setattr(state, "projector", c.new), "changing the type size"), "value")
+
+    def _list(self) -> None:
+        self.locations.value = strips.table(self.state.anatomy)
+
+    def _link(self) -> None:
+        settings: Settings = self.state.settings
+        query = to_query(settings) | ({"projector": "1"} if self.state.projector else {})
+        code = to_code(settings)
+        self.page.state, self.page.code = query, code
+        self.code_line.text, self.url_line.text = code, self.page.address(query)
+
+    def _dress(self) -> None:
+        large = self.state.projector
+        self.projector.value = large
+        for part in (self.runline, self.panel.drawing):
+            part.projector = large
+        (self.box.add_class if large else self.box.remove_class)("ee-projector")
+        for view in (self.depth, self.chart, self.figures):
+            view.changed()
+        self.below.dress()
+
+
+def _missing() -> str:
+    try:
+        packages.require(*NEEDED, for_="augmenting")
+    except ImportError as error:
+        return str(error)
+    return ""

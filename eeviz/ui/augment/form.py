@@ -1,0 +1,157 @@
+"""The form: model, effort, platform, what to trade accuracy for and under which conditions; and the two uploads."""
+
+from __future__ import annotations
+
+from html import escape
+
+import ipywidgets as widgets
+
+from ... import bases as base_models
+from ..controls import row
+from ..upload import SLICE, Upload
+from .files import ENDINGS
+from .settings import BITS, COSTS, EFFORTS, PLATFORMS, UPLOADED, Settings
+
+CHECKPOINT_LIMIT = 300 * SLICE
+PLATFORM_LIMIT = SLICE
+_CHOICES = {
+    "dataset": ("cifar10", "cifar100", "svhn"),
+    "architecture": ("resnet20", "resnet32", "resnet44", "resnet56", "resnet110", "resnet50", "resnet101", "resnet152"),
+    "standardised": (("ImageNet's mean and deviation", "imagenet"), ("pixels in [0, 1]", "none")),
+}
+
+
+class Form:
+    """Widgets over `state.settings`. `read` is what is written in them now."""
+
+    def __init__(self, app):
+        self.app, self.state = app, app.state
+        asked, files = self.state.settings, app.files
+        models = [(base.title, name) for name, base in base_models.bases().items()]
+        if files.given is not None:
+            models = [(files.given.title, asked.model)]
+        else:
+            models.append(("a checkpoint of a known architecture …", UPLOADED))
+        if asked.model not in [value for _, value in models]:
+            models.insert(0, (base_models.BASES[asked.model].title, asked.model))
+        platforms = [*((words, name) for name, words in PLATFORMS.items()), ("a file in YAML or JSON …", UPLOADED)]
+        self.model = _dropdown(models, asked.model, "Model", 330)
+        self.effort = _dropdown([(e.words, n) for n, e in EFFORTS.items()], asked.effort, "Effort", 150)
+        self.seed = widgets.BoundedIntText(value=asked.seed, min=0, max=2**31 - 1, **_look("Seed", 110))
+        self.platform = _dropdown(platforms, asked.platform, "Platform", 360)
+        self.numbers = _dropdown(list(BITS), asked.numbers, "Counted as", 170)
+        self.numbers.tooltip = (
+            "Bytes of weights and activations in the platform's figures; the network itself stays as it is"
+        )
+        self.cost = _dropdown([("MACs" if c == "macs" else c, c) for c in COSTS], asked.cost, "Least", 190)
+        self.drop = widgets.BoundedFloatText(
+            value=100 * asked.max_drop, min=0, max=50, step=0.1, **_look("with at most", 150)
+        )
+        self.exits = widgets.BoundedIntText(value=asked.max_exits, min=1, max=4, **_look("early exits at most", 180))
+        self.words = widgets.HTML()
+        self.checkpoint = Upload(
+            status=app.status, on_file=files.take_checkpoint, label="Upload a checkpoint", accept=",".join(ENDINGS),
+            limit=CHECKPOINT_LIMIT,
+        )  # fmt: skip
+        self.architecture = _dropdown(_CHOICES["architecture"], files.architecture, "Architecture", 210)
+        self.dataset = _dropdown(_CHOICES["dataset"], files.dataset, "Data", 140)
+        self.standardised = _dropdown(_CHOICES["standardised"], files.standardised, "Inputs by", 280)
+        for name in ("architecture", "dataset", "standardised"):
+            getattr(self, name).observe(
+                app.guarded(lambda c, n=name: setattr(files, n, c.new), "reading the form"), "value"
+            )
+        self.checkpoint_row = row(self.checkpoint, self.architecture, self.dataset, self.standardised)
+        self.platform_row = row(
+            Upload(
+                status=app.status,
+                on_file=files.take_platform,
+                label="Upload a platform",
+                accept=".json,.yaml,.yml",
+                limit=PLATFORM_LIMIT,
+            )
+        )
+        self.box = widgets.VBox(
+            [
+                row(self.model, self.effort, self.seed),
+                self.checkpoint_row,
+                row(self.platform, self.numbers),
+                self.platform_row,
+                row(self.cost, self.drop, widgets.Label("pp below the model,"), self.exits),
+                self.words,
+            ]
+        )
+        fields = (self.model, self.effort, self.seed, self.platform, self.numbers, self.cost, self.drop, self.exits)
+        for field in fields:
+            field.observe(app.guarded(lambda _: self._changed(), "reading the form"), "value")
+        self.state.observe(app.guarded(lambda _: self.follow(), "showing the settings"), ["settings"])
+        self.state.observe(
+            app.guarded(lambda _: self._say(), "showing what was uploaded"), ["given_model", "given_platform"]
+        )
+        self._writing = False
+        self._say()
+
+    def read(self) -> Settings:
+        """The settings as written. Raises ValueError in words."""
+        return Settings(
+            model=self.model.value,
+            platform=self.platform.value,
+            cost=self.cost.value,
+            numbers=self.numbers.value,
+            max_drop=round(self.drop.value / 100, 10),
+            max_exits=int(self.exits.value),
+            effort=self.effort.value,
+            seed=int(self.seed.value),
+            claim=self.state.settings.claim,
+        )
+
+    def follow(self) -> None:
+        """Write the state's settings into the fields."""
+        asked = self.state.settings
+        self._writing = True
+        try:
+            self.model.value, self.platform.value, self.cost.value = asked.model, asked.platform, asked.cost
+            self.numbers.value, self.effort.value, self.seed.value = asked.numbers, asked.effort, asked.seed
+            self.drop.value, self.exits.value = round(100 * asked.max_drop, 8), asked.max_exits
+        finally:
+            self._writing = False
+        self._say()
+
+    def _changed(self) -> None:
+        if not self._writing:
+            self.state.settings = self.read()
+
+    def _say(self) -> None:
+        asked, effort = self.state.settings, EFFORTS[self.state.settings.effort]
+        own = asked.model == UPLOADED and self.app.files.given is None
+        self.checkpoint_row.layout.display = None if own else "none"
+        self.platform_row.layout.display = None if asked.platform == UPLOADED else "none"
+        said = []
+        if own:
+            said.append(
+                f"Checkpoint: {self.state.given_model}."
+                if self.state.given_model
+                else "Weights alone (.safetensors, or a state_dict by torch.save); any other model: ee.augment(model, data)."
+            )
+        elif self.app.files.given is None:
+            said.append(base_models.BASES[asked.model].line)
+        if asked.platform == UPLOADED:
+            said.append(
+                f"Platform: {self.state.given_platform}."
+                if self.state.given_platform
+                else "A platform is a small file: processors, links, and a figure with its source for each."
+            )
+        said.append(
+            f"{effort.words}: branches ({', '.join(effort.designs)}) at up to {effort.locations} locations learn on at most "
+            f"{effort.learn:,} samples in {effort.passes:g} passes; at most {effort.tune:,} others decide."
+        )
+        self.words.value = f'<p class="ee-sentence">{escape(" ".join(said))}</p>'
+
+
+def _look(label: str, width: int) -> dict:
+    return {
+        "description": label, "layout": widgets.Layout(width=f"{width}px"), "style": {"description_width": "initial"},
+    }  # fmt: skip
+
+
+def _dropdown(options, value, label: str, width: int) -> widgets.Dropdown:
+    return widgets.Dropdown(options=options, value=value, **_look(label, width))

@@ -1,0 +1,11 @@
+"""Marks of the branch designs: symbol, dash and colour, each enough to tell them apart."""
+
+from __future__ import annotations
+
+from ..search.palette import Look
+
+DESIGNS = {
+    "mlp": Look("circle", "solid", "●", "#0072B2", "#56B4E9"),
+    "light": Look("square", "dash", "■", "#B85C00", "#F0A04B"),
+    "deep": Look("diamond", "dot", "◆", "#8A2F6B", "#E08BC0"),
+}

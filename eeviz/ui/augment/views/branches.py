@@ -1,0 +1,155 @@
+"""Candidate locations along the model's cost, and how well a branch at each of them answers, live while it learns."""
+
+from __future__ import annotations
+
+import numpy as np
+import plotly.graph_objects as go
+
+from ....core import text
+from ...style import escape_plotly
+from ...views.view import Chart
+from ..palette import DESIGNS
+
+
+def draw(app) -> go.Figure:
+    state, style = app.state, app.style
+    anatomy = state.anatomy
+    shown = _accuracy(state)
+    traces = [_rug(app, chosen) for chosen in (False, True)]
+    traces += [_design(app, design, shown) for design in DESIGNS]
+    final = None if state.trained is None else 100 * state.trained.final
+    traces.append(
+        go.Scatter(
+            x=np.array([] if final is None else [0.0, 100.0]),
+            y=np.array([] if final is None else [final, final]),
+            name="the model itself",
+            mode="lines",
+            showlegend=final is not None,
+            line={"color": style.ink, "dash": "dash", "width": 1.5},
+            hovertemplate="the model itself: %{y:.2f} %<extra></extra>",
+        )
+    )
+    places = () if anatomy is None else anatomy.chosen
+    layout = style.layout(
+        430,
+        xaxis={
+            "title": {"text": "MACs up to the location (% of the model)"},
+            "range": [0, 102],
+            "ticksuffix": "",
+        },
+        yaxis={"title": {"text": "accuracy of a branch (%)"}, "range": _range(shown, final)},
+        shapes=[_line(app, place.share) for place in places],
+        annotations=[_label(app, k, place) for k, place in enumerate(places)],
+        showlegend=True,
+        legend=style.legend("bottom"),
+        margin={"l": 64, "r": 16, "t": 30, "b": 112 if style.projector else 96},
+    )
+    return go.Figure(traces, layout)
+
+
+def describe(app) -> str:
+    state = app.state
+    anatomy, learning, trained = state.anatomy, state.learning, state.trained
+    if anatomy is None:
+        return (
+            "The model's graph will appear here: every point that a single tensor passes is a candidate location, and "
+            "branches learn at some of them."
+        )
+    where = f"{len(anatomy.places)} candidate locations (marks at the foot), branches at {len(anatomy.chosen)} of them."
+    if trained is not None:
+        best = int(np.nanargmax(trained.accuracy))
+        found = anatomy.branches[best]
+        stopped = "" if trained.complete else " Stopped early: Resume trains on."
+        return (
+            f"{where} Measured on the {len(trained.records):,} samples that decide: the model {text.percent(trained.final, 2)}, "
+            f"the best branch {text.percent(trained.accuracy[best], 2)} ({found.design} at location {found.place + 1}).{stopped}"
+        )
+    if learning is None or not np.isfinite(learning.accuracy).any():
+        return f"{where} {anatomy.learn:,} samples to learn on, {anatomy.tune:,} others decide."
+    return (
+        f"{where} Moving averages over training samples: deep branches look better here than on new ones; they are "
+        "measured on others at the end."
+    )
+
+
+CHART = Chart("Branches along the depth", draw, describe)
+
+
+def _accuracy(state) -> np.ndarray | None:
+    """(B,) accuracy to show of each branch, None before training."""
+    if state.trained is not None:
+        return state.trained.accuracy
+    return None if state.learning is None else state.learning.accuracy
+
+
+def _design(app, design: str, shown) -> go.Scatter:
+    anatomy, look = app.state.anatomy, DESIGNS[design]
+    own = [] if anatomy is None else [b for b, branch in enumerate(anatomy.branches) if branch.design == design]
+    places = () if anatomy is None else anatomy.chosen
+    color = look.color(app.style.theme)
+    return go.Scatter(
+        x=np.array([100 * places[anatomy.branches[b].place].share for b in own]),
+        y=np.array([np.nan if shown is None else 100 * shown[b] for b in own]),
+        customdata=[_words(anatomy, b) for b in own],
+        name=f"branch: {design}",
+        mode="lines+markers",
+        showlegend=bool(own),
+        line={"color": color, "dash": look.dash, "width": 1.6},
+        marker={"symbol": look.symbol, "size": 9, "color": color},
+        hovertemplate="%{y:.2f} %<br>%{customdata}<extra>" + design + "</extra>",
+    )
+
+
+def _rug(app, chosen: bool) -> go.Scatter:
+    """Marks at the foot: every candidate location."""
+    anatomy, style = app.state.anatomy, app.style
+    places = [] if anatomy is None else [place for place in anatomy.places if place.chosen == chosen]
+    return go.Scatter(
+        x=np.array([100 * place.share for place in places]),
+        y=np.zeros(len(places)),
+        yaxis="y",
+        customdata=[_place(place) for place in places],
+        name="location with branches" if chosen else "candidate location",
+        mode="markers",
+        cliponaxis=False,
+        showlegend=bool(places),
+        marker={
+            "symbol": "triangle-up" if chosen else "triangle-up-open",
+            "size": 10,
+            "color": style.ink if chosen else style.soft,
+        },
+        hovertemplate="%{customdata}<extra></extra>",
+    )
+
+
+def _place(place) -> str:
+    shape = " × ".join(map(str, place.shape))
+    return f"{escape_plotly(place.name)}<br>gives {shape}, {text.quantity(place.macs)} up to here ({text.percent(place.share)})"
+
+
+def _words(anatomy, b: int) -> str:
+    branch = anatomy.branches[b]
+    place = anatomy.chosen[branch.place]
+    return f"{_place(place)}<br>branch: width {branch.width}, {text.quantity(branch.macs)}"
+
+
+def _line(app, share: float) -> dict:
+    return {
+        "type": "line", "x0": 100 * share, "x1": 100 * share, "yref": "y domain", "y0": 0, "y1": 1, "layer": "below",
+        "line": {"color": app.style.soft, "width": 1, "dash": "dot"},
+    }  # fmt: skip
+
+
+def _label(app, k: int, place) -> dict:
+    return {
+        "x": 100 * place.share, "yref": "y domain", "y": 1, "yanchor": "bottom", "showarrow": False, "text": str(k + 1),
+        "font": {"size": app.style.size, "color": app.style.soft}, "hovertext": escape_plotly(place.name),
+    }  # fmt: skip
+
+
+def _range(shown, final) -> list[float]:
+    high = 100.0
+    if final is not None:
+        known = shown[np.isfinite(shown)]
+        high = max(final, 100 * known.max(initial=0)) + 4
+    return [0.0, min(104.0, high)]

@@ -1,0 +1,192 @@
+"""Accuracy against mean cost on the platform: every decision worth taking, beside the model itself."""
+
+from __future__ import annotations
+
+import numpy as np
+import plotly.graph_objects as go
+
+from ....core import text
+from ...views.view import Chart
+
+DEEPEST = 10.0
+"""Percentage points below the best that the chart reaches down at most."""
+
+
+def draw(app) -> go.Figure:
+    state, style = app.state, app.style
+    decision = state.decision
+    unit = "" if decision is None else decision.front.unit
+    x, y = (np.zeros(0), np.zeros(0)) if decision is None else (decision.front.mean_cost, 100 * decision.front.accuracy)
+    traces = [
+        go.Scatter(
+            x=x,
+            y=y,
+            customdata=_words(state),
+            name="early-exit networks",
+            mode="lines+markers",
+            showlegend=bool(len(x)),
+            line={"color": style.ink, "width": 1.4, "shape": "hv"},
+            marker={"symbol": "circle", "size": 9 if style.projector else 6, "color": style.ink},
+            hovertemplate="%{y:.2f} % at %{x:.3s}" + unit + "<br>%{customdata}<extra></extra>",
+        ),
+        _static(app),
+        _model(app),
+        _shortest(app),
+        _selected(app),
+    ]
+    drop = _allowed(state)
+    layout = style.layout(
+        430,
+        xaxis={
+            "type": "log",
+            "title": {"text": f"mean {_cost(state)} per sample" + (f" ({unit}, log scale)" if unit else "")},
+            "range": _across(app),
+            "tickformat": "~s",
+            "dtick": "D2",
+        },
+        yaxis={"title": {"text": "accuracy on the samples that decide (%)"}, "range": _range(app)},
+        shapes=[_limit(app, drop)] if drop is not None else [],
+        hovermode="closest",
+        hoverlabel={"align": "left"},
+        showlegend=True,
+        legend=style.legend("bottom"),
+        margin={"l": 64, "r": 16, "t": 30, "b": 112 if style.projector else 96},
+    )
+    return go.Figure(traces, layout)
+
+
+def describe(app) -> str:
+    state = app.state
+    decision = state.decision
+    if decision is None:
+        return "Each point will be one choice of exits, designs, thresholds and processors, taken together."
+    front, cost = decision.front, _cost(state)
+    return (
+        f"{len(front)} operating points, from {text.percent(front.accuracy[0], 2)} at {text.quantity(front.mean_cost[0], front.unit)} "
+        f"to {text.percent(front.accuracy[-1], 2)} at {text.quantity(front.mean_cost[-1], front.unit)} mean {cost}. Chosen on "
+        "these samples, so optimistic. The dotted line is the accuracy asked for. Click a point to draw it below."
+    )
+
+
+def clicked(app, trace: int, point: int) -> None:
+    if trace == 0:
+        app.driver.select(point)
+
+
+CHART = Chart("Accuracy against cost", draw, describe, clicked)
+
+
+def _cost(state) -> str:
+    name = state.settings.cost if state.decision is None else state.decision.settings.cost
+    return "cost" if name == "macs" else name
+
+
+def _words(state) -> list[str]:
+    if state.decision is None:
+        return []
+    mapping, front = state.decision.mapping, state.decision.front
+    processors = [p.name for p in mapping.platform.processors]
+    words = []
+    for i in range(len(front)):
+        exits = int(np.isfinite(front.thresholds[i]).sum())
+        used = " + ".join(processors[r] for r in sorted(set(mapping.assignments[i])))
+        words.append(f"{exits} early exit{'' if exits == 1 else 's'}, on {used}")
+    return words
+
+
+def static_cost(state) -> float | None:
+    """Mean cost of the model itself, placed at its best, in the decision's cost."""
+    decision = state.decision
+    if decision is None or state.selected is None:
+        return None
+    name = decision.settings.cost
+    if name == "macs":
+        return float(state.trained.records.cost("macs").static)
+    return float(state.selected.figures[name]["static"])
+
+
+def _model(app) -> go.Scatter:
+    x = static_cost(app.state)
+    return _mark(
+        [] if x is None else [x], [] if x is None else [100 * app.state.trained.final], "the model itself",
+        {"symbol": "hexagon2", "size": 13, "color": app.style.right},
+    )  # fmt: skip
+
+
+def _static(app) -> go.Scatter:
+    points = app.static_points
+    return go.Scatter(
+        x=np.array([point.mean_cost for point in points]),
+        y=np.array([100 * point.accuracy for point in points]),
+        name="static networks, trained alone",
+        mode="lines+markers",
+        showlegend=bool(points),
+        line={"color": app.style.soft, "dash": "dash", "width": 1.2},
+        marker={"symbol": "hexagon-open", "size": 9, "color": app.style.soft, "line": {"width": 2}},
+        hovertemplate="%{y:.2f} % at %{x:.3s}MACs<extra>trained alone</extra>",
+    )
+
+
+def _shortest(app) -> go.Scatter:
+    state = app.state
+    one = None if state.beside is None else state.beside.configuration
+    xs = [] if one is None else [one.mapping.route(state.trained.records).mean_cost]
+    marker = {"symbol": "diamond", "size": 12, "color": app.style.wrong}
+    return _mark(xs, [] if one is None else [100 * one.accuracy], "shortest path", marker)
+
+
+def _selected(app) -> go.Scatter:
+    one, decision = app.state.selected, app.state.decision
+    here = one is not None and decision is not None and 0 <= one.index < len(decision.front)
+    xs = [decision.front.mean_cost[one.index]] if here else []
+    ys = [100 * decision.front.accuracy[one.index]] if here else []
+    marker = {"symbol": "circle-open", "size": 16, "color": app.style.wrong, "line": {"width": 3}}
+    return _mark(xs, ys, "shown below", marker)
+
+
+def _mark(xs, ys, name: str, marker: dict) -> go.Scatter:
+    return go.Scatter(
+        x=np.array(xs, dtype=float),
+        y=np.array(ys, dtype=float),
+        name=name,
+        mode="markers",
+        showlegend=bool(len(xs)),
+        marker=marker,
+        hovertemplate="%{y:.2f} % at %{x:.3s}<extra>" + name + "</extra>",
+    )
+
+
+def _allowed(state) -> float | None:
+    if state.decision is None:
+        return None
+    return 100 * (state.trained.final - state.decision.settings.max_drop)
+
+
+def _limit(app, at: float) -> dict:
+    return {
+        "type": "line", "xref": "x domain", "x0": 0, "x1": 1, "y0": at, "y1": at, "layer": "below",
+        "line": {"color": app.style.soft, "dash": "dot", "width": 1.5},
+    }  # fmt: skip
+
+
+def _across(app) -> list[float]:
+    decision = app.state.decision
+    if decision is None:
+        return [0.0, 1.0]
+    seen = [
+        c for c, a in zip(decision.front.mean_cost, decision.front.accuracy, strict=True) if 100 * a >= _range(app)[0]
+    ]
+    costs = [*seen, static_cost(app.state) or seen[-1], *(point.mean_cost for point in app.static_points)]
+    low, high = np.log10(min(costs)), np.log10(max(costs))
+    return [float(low - 0.05), float(max(high, low + 0.1) + 0.05)]
+
+
+def _range(app) -> list[float]:
+    state = app.state
+    if state.decision is None:
+        return [60.0, 100.0]
+    front = 100 * state.decision.front.accuracy
+    high = max(front[-1], 100 * state.trained.final, *(100 * point.accuracy for point in app.static_points))
+    low = max(front[0], min(high - DEEPEST, (_allowed(state) or high) - 1))
+    margin = max(0.06 * (high - low), 0.2)
+    return [float(max(0.0, low - margin)), float(min(101.0, high + margin))]
