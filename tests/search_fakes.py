@@ -10,6 +10,7 @@ import numpy as np
 from eeviz.core.calibration import BELOW_ONE
 from eeviz.core.records import ExitRecords
 from eeviz.core.space import SearchSpace
+from eeviz.datasets import Dataset
 
 SPACE = SearchSpace.preset("compact")
 SAMPLES = 240
@@ -64,6 +65,11 @@ class FakeEvaluator:
         return ExitRecords(
             confidence, predicted, label, {"macs": cost}, position=plan.position, split=split, measure=measure
         )
+
+    def data(self, split="validation"):
+        label = np.random.default_rng(1 + len(split)).integers(0, 10, SAMPLES)
+        images = np.random.default_rng(2 + len(split)).integers(0, 256, (SAMPLES, 28, 28), dtype=np.uint8)
+        return Dataset(images, label, tuple("abcdefghij"), self.dataset, split, "made up")
 
     def network(self, genome):
         from eeviz.nn.planned import build

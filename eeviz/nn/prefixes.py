@@ -17,7 +17,7 @@ from torch import Tensor
 from .network import fold
 from .supernet import Supernet, calibrate
 
-BATCH = 100
+BATCH = 400  # heads take a third less time than in batches of 100, segments the same
 
 
 @dataclass(frozen=True, eq=False)

@@ -196,9 +196,10 @@ def calibrate(module: nn.Module, x: Tensor) -> Tensor:
 
 def _measure(norm: nn.BatchNorm2d, inputs: tuple[Tensor]) -> None:
     values = inputs[0].permute(0, 2, 3, 1).flatten(0, 2)  # (N*H*W, channels), no copy in channels_last
-    variance, mean = torch.var_mean(values, dim=0, correction=0)
+    mean = values.mean(dim=0)
     norm.running_mean.copy_(mean)
-    norm.running_var.copy_(variance)
+    # torch.var_mean over this axis takes six times as long
+    norm.running_var.copy_((values - mean).square_().mean(dim=0))
 
 
 class _ScaledGradient(torch.autograd.Function):

@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
+from ..core.space import SearchSpace
 from .evaluate import Evaluator
 from .evolution import ALGORITHMS
 from .methods import METHODS
@@ -13,6 +14,7 @@ from .resume import resume
 from .run import SearchRun, search
 from .snapshot import Snapshot
 from .store import StoreError
+from .supernet import IMAGES, supernet_evaluator
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,6 +29,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seconds", type=float, help="stop after so many seconds, if the evaluations are not done before"
     )
+    parser.add_argument("--images", type=int, default=IMAGES, help="search-validation images of an evaluation, 0: all; "
+                        f"fewer make it quicker and noisier (default: {IMAGES})")  # fmt: skip
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--algorithm", default="nsga2", choices=ALGORITHMS, help="of pymoo, for two-level")
     parser.add_argument("--workers", type=int, default=1, help="processes that evaluate (default: 1, this one)")
@@ -49,15 +53,18 @@ def command(arguments: argparse.Namespace, say: Callable[[str], None], evaluator
 
 
 def _run(arguments: argparse.Namespace, evaluator: Evaluator | None) -> SearchRun:
-    budget = {"seconds": arguments.seconds, "workers": arguments.workers, "evaluator": evaluator}
+    budget = {"seconds": arguments.seconds, "workers": arguments.workers}
     if arguments.resume:
         if arguments.store is None:
             raise ValueError("--resume needs --store: the file with the run to go on with.")
-        return resume(arguments.store, evaluations=arguments.evaluations, **budget)
+        return resume(arguments.store, evaluations=arguments.evaluations, evaluator=evaluator, **budget)
+    space = SearchSpace.preset(arguments.space)
+    if evaluator is None:
+        evaluator = supernet_evaluator(space, arguments.dataset, images=arguments.images or None)
     if arguments.store is not None:
         arguments.store.parent.mkdir(parents=True, exist_ok=True)
     run = search(
-        arguments.space,
+        space,
         arguments.dataset,
         method=arguments.method,
         objectives=("error", arguments.cost),
@@ -67,6 +74,7 @@ def _run(arguments: argparse.Namespace, evaluator: Evaluator | None) -> SearchRu
         seed=arguments.seed,
         store=arguments.store,
         algorithm=arguments.algorithm,
+        evaluator=evaluator,
         **budget,
     )
     if run.archive:

@@ -59,6 +59,16 @@ class Domain:
         first, last = np.sort(rng.integers(0, len(a) + 1, 2))
         return self._tidy([*a[:first], *b[first:last], *a[last:]])
 
+    def ending(self, a: Sequence[int], b: Sequence[int], rng: np.random.Generator) -> Genome:
+        """`a` up to a random cut, the genes behind it from `b`, one of them changed: both begin alike."""
+        free = np.flatnonzero(self.free)
+        cut = int(rng.choice(free))
+        child = [*a[:cut], *b[cut:]]
+        i = int(rng.choice(free[free >= cut]))
+        others = [v for v in self.values[i] if v != child[i]]
+        child[i] = others[rng.integers(len(others))]
+        return self._tidy(child)
+
     def features(self, genomes: Sequence[Genome]) -> np.ndarray:
         """(N, F) free genes scaled to [0, 1]."""
         table = np.asarray(genomes, dtype=np.float64).reshape(len(genomes), len(self.values))

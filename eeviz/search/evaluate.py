@@ -8,6 +8,7 @@ from typing import Protocol
 from ..core.cost import Cost, ProductCost
 from ..core.records import ExitRecords
 from ..core.space import SearchSpace
+from ..datasets import Dataset
 from .domain import Genome
 
 
@@ -41,6 +42,9 @@ class Evaluator(Protocol):
         stopped : asked now and then; raises Stopped when it answers True. Raises ValueError for answers that are not
         finite.
         """
+
+    def data(self, split: str = "validation") -> Dataset:
+        """The samples that its records are of, in their order."""
 
     def network(self, genome: Genome):
         """The network of a genome with its own exits, inherited weights, ready to infer."""

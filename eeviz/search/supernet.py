@@ -20,6 +20,7 @@ from .domain import Genome
 from .evaluate import Stopped
 
 CALIBRATION = 500  # training images for batch norms
+IMAGES = 2000  # of search-validation: three times the evaluations a minute of all 6,000 of Fashion-MNIST
 CACHE_BYTES = 256 << 20
 FOLDERS = {("compact", "fashion-mnist"): "compact-fashion"}
 
@@ -90,7 +91,7 @@ class SupernetEvaluator:
                 if k not in learned:
                     raise ValueError(f"{plan.heads[column].name} has no confidence of its own; choose another measure.")
                 confidence[:, column] = learned[k]
-        data = _split(self.dataset, split, self.images)
+        data = self.data(split)
         return ExitRecords(
             confidence,
             logits.argmax(axis=2),
@@ -103,6 +104,10 @@ class SupernetEvaluator:
             split=split,
             measure=measure,
         )
+
+    def data(self, split: str = "validation") -> Dataset:
+        """The images that the tables are of, in their order."""
+        return _split(self.dataset, split, self.images)
 
     def network(self, genome: Genome):
         """The network of a genome with its own exits, weights inherited, batch norms calibrated on training images."""
@@ -119,8 +124,10 @@ class SupernetEvaluator:
         ).eval()
 
 
-def supernet_evaluator(space: SearchSpace, dataset: str, **options) -> SupernetEvaluator:
-    """The evaluator of a space on a data set with the supernet that ships with eeviz.
+def supernet_evaluator(
+    space: SearchSpace, dataset: str, *, images: int | None = IMAGES, **options
+) -> SupernetEvaluator:
+    """The evaluator of a space on a data set with the supernet that ships with eeviz; images, options : its fields.
 
     Raises ValueError where none ships.
     """
@@ -130,7 +137,9 @@ def supernet_evaluator(space: SearchSpace, dataset: str, **options) -> SupernetE
             f"no supernet of the space {space.name!r} on {dataset!r} ships with eeviz (there is: {known}): train one "
             "with python -m eeviz.nn.make_supernet and pass evaluator=SupernetEvaluator(dataset, folder)."
         )
-    evaluator = SupernetEvaluator(dataset, str(paths.data() / "supernet" / FOLDERS[space.name, dataset]), **options)
+    evaluator = SupernetEvaluator(
+        dataset, str(paths.data() / "supernet" / FOLDERS[space.name, dataset]), images, **options
+    )
     if evaluator.space != space:
         raise ValueError(
             f"the supernet was trained for the space {evaluator.space.name!r} with {dict(evaluator.space.arguments)}, "

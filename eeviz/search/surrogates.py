@@ -58,10 +58,14 @@ PUBLISHED = MappingProxyType(  # adaptive switching chooses one of these (MSuNAS
 
 @dataclass(frozen=True, eq=False)
 class Fitted:
-    """Fitted models. predict(X (N, F)) -> (N, T): means weighted by rank correlation. tau : model -> Kendall tau."""
+    """Fitted models. predict(X (N, F)) -> (N, T): means weighted by rank correlation. tau : model -> Kendall tau.
+
+    spread (T,) : root mean square error of predictions for samples left out.
+    """
 
     predict: Callable[[np.ndarray], np.ndarray]
     tau: MappingProxyType
+    spread: np.ndarray
 
 
 def tau_of(truth: np.ndarray, predicted: np.ndarray) -> float:
@@ -101,14 +105,15 @@ def fit(X: np.ndarray, y: np.ndarray, seed: int, models=MODELS, switch: bool = F
         weight = (np.arange(len(weight)) == int(np.argmax(list(tau.values())))).astype(float)
     weight /= weight.sum()
     chosen = [(w, fitted[name]) for w, name in zip(weight, models, strict=True) if w > 0]
-    tau["together"] = tau_of(y, np.tensordot(weight, left_out, axes=1))
+    together = np.tensordot(weight, left_out, axes=1)  # (N, T)
+    tau["together"] = tau_of(y, together)
 
     def predict(features: np.ndarray) -> np.ndarray:
         scaled = (np.asarray(features, dtype=np.float64) - centre) / scale
         with threadpool_limits(1):
             return sum(w * _predict(model, scaled, y.shape[1]) for w, model in chosen)
 
-    return Fitted(predict, MappingProxyType(tau))
+    return Fitted(predict, MappingProxyType(tau), np.sqrt(np.mean((y - together) ** 2, axis=0)))
 
 
 def _left_out(fitted, Z: np.ndarray, y: np.ndarray, folds) -> np.ndarray:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ...core.calibration import cumulative_confidence
 from ...core.policy import Policy
 from ...core.records import ExitRecords
 from ...core.space import SearchSpace
@@ -42,8 +43,7 @@ class NACHOS(Published):
         return domain(space, lambda gene: [0, fixed_head(gene)] if gene.group == "exits" else [0])
 
     def convert(self, records: ExitRecords) -> ExitRecords:
-        confidence = 1 - np.cumprod(1 - records.confidence, axis=1)  # (N, E)
-        confidence[:, -1] = records.confidence[:, -1]
+        confidence = cumulative_confidence(records.confidence)
         return replace(records, confidence=confidence, removable=False, measure="learned, cumulative")
 
     def points(self, records: ExitRecords, space: SearchSpace, genome: Genome, goal: Goal) -> Points:

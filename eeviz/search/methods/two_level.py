@@ -8,16 +8,18 @@ import numpy as np
 
 from ...core.records import ExitRecords
 from ...core.space import SearchSpace
+from ..acquisition import chosen_by_gain
 from ..domain import Domain, Genome
 from ..evolution import offspring, offspring_of_sets
 from ..goal import Goal
 from ..inner import columns, cross_fitted
-from ..points import Points
+from ..points import Points, ranks
 from ..situation import Candidate, Proposal, Situation, unseen
 from ..surrogates import LEAST, Fitted, fit
 from .domains import backbone_domain
 
 POOL = 192  # offspring among which surrogates choose a generation
+VARIANTS = 32  # more of them that begin like a chosen one
 SPREAD = 12  # random genomes drawn for each one of the first generation, which is spread evenly in log cost
 
 
@@ -66,14 +68,13 @@ class TwoLevel:
         if self.surrogate and len(alive) >= LEAST and len(pool) > count:
             fitted = fit_errors(situation, alive, seed=int(rng.integers(2**31)))
             tau = dict(fitted.tau)
-            predicted = predicted_errors(situation, fitted, pool)
-            pool = [pool[i] for i in chosen_by_gain(situation, alive, predicted, count)]
+            pool = self._chosen(situation, alive, fitted, pool, count, rng)
         chosen = pool[:count]
         seen = situation.seen | set(chosen)
         return Proposal((*chosen, *unseen(lambda: situation.domain.sample(rng), seen, count - len(chosen))), tau)
 
     def _pool(self, situation: Situation, alive: list[Candidate], rng: np.random.Generator) -> list[Genome]:
-        """New offspring of the best candidates, and single mutants of those on the front."""
+        """New offspring of the best candidates."""
         domain, parents = situation.domain, [c.genome for c in alive]
         sets = [c.points for c in alive]
         if situation.algorithm == "nsga2":
@@ -83,6 +84,28 @@ class TwoLevel:
             children = offspring(situation.algorithm, domain, parents, errors, POOL, rng, situation.population)
         seen = situation.seen
         return [g for g in dict.fromkeys(children) if g not in seen]
+
+    def _chosen(
+        self, situation: Situation, alive: list[Candidate], fitted: Fitted, pool, count: int, rng
+    ) -> list[Genome]:
+        """Of the pool, and of genomes that begin like the ones already chosen and end like parents."""
+        order = np.argsort(ranks([c.points for c in alive]), kind="stable")
+        parents = [alive[i].genome for i in order[: situation.population]]
+        seen = situation.seen
+
+        def variants(genome: Genome) -> list[Genome]:
+            mates = rng.integers(len(parents), size=VARIANTS)
+            return [g for i in mates if (g := situation.domain.ending(genome, parents[i], rng)) not in seen]
+
+        return chosen_by_gain(
+            situation.domain,
+            pool,
+            lambda genomes: predicted_errors(situation, fitted, genomes),
+            best_known(situation, alive),
+            fitted.spread,
+            count,
+            variants,
+        )
 
 
 def spread(situation: Situation, count: int, rng: np.random.Generator) -> list[Genome]:
@@ -117,28 +140,15 @@ def fit_errors(situation: Situation, alive: list[Candidate], seed: int) -> Fitte
     return fit(features(situation, [c.genome for c in alive]), errors, seed)
 
 
+def best_known(situation: Situation, alive: list[Candidate]) -> np.ndarray:
+    """(B,) lowest error at each budget so far; where nothing is cheap enough yet, that of the cheapest point."""
+    errors = np.array([c.points.at_budgets(situation.budgets) for c in alive])
+    cheapest = min((c.points for c in alive), key=lambda points: points.cost[0])
+    return np.where(np.isnan(errors), cheapest.error[0], errors).min(axis=0)
+
+
 def predicted_errors(situation: Situation, fitted: Fitted, genomes: list[Genome]) -> np.ndarray:
     """(N, B) predicted error at each budget; infinite where the genome costs more even if everyone leaves at once."""
     predicted = fitted.predict(features(situation, genomes))
     least = np.array([situation.costs(genome).min() for genome in genomes])
     return np.where(least[:, None] <= situation.budgets, predicted, np.inf)
-
-
-def chosen_by_gain(situation: Situation, alive: list[Candidate], predicted: np.ndarray, count: int) -> list[int]:
-    """Indices of `count` genomes that, one after the other, promise to add most hypervolume to the front.
-
-    When none adds any more, those of least predicted error summed over budgets follow.
-    """
-    budgets, reference = situation.budgets, situation.reference
-    reached = filled([c.points.at_budgets(budgets) for c in alive], [c.points for c in alive])
-    feasible = np.array([~np.isnan(c.points.at_budgets(budgets)) for c in alive])
-    here = np.where(feasible, reached, reference[0]).min(axis=0)  # (B,) best error known at each budget
-    left, chosen = set(range(len(predicted))), []
-    total = np.minimum(predicted, reference[0]).sum(axis=1)
-    while left and len(chosen) < count:
-        gains = {i: np.maximum(here - predicted[i], 0).sum() for i in left}
-        best = max(left, key=lambda i: (gains[i], -total[i], -i))
-        chosen.append(best)
-        left.remove(best)
-        here = np.minimum(here, predicted[best])
-    return chosen

@@ -55,10 +55,9 @@ class Tuner:
 
     def _measured(self, run, selection: Selection, network, epochs: int, seconds: float) -> Tuned:
         """The trained network on search-validation, thresholds tuned there within the old mean cost."""
-        from ...datasets import load_dataset
         from ...nn.collect import collect
 
-        records = collect(network, load_dataset(run.evaluator.dataset, "validation"))
+        records = collect(network, run.evaluator.data("validation"))
         cost = next(iter(records.costs)) if run.goal.cost not in records.costs else run.goal.cost
         try:
             policy = tune(records, max_cost=selection.mean_cost, cost=cost)
