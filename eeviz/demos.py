@@ -16,6 +16,20 @@ _DEMOS = {
     "fashion": (
         "Fashion-MNIST, 4 exits",
         "a compact inverted-residual network with 4 exits on Fashion-MNIST, static counterparts, noisy test images",
+        "fashion",
+        "make_demo fashion --out data/fashion",
+    ),
+    "speech": (
+        "Speech commands, DS-CNN-S made early-exit",
+        "a trained DS-CNN-S with branches, fine-tuned jointly; unheard speakers (the first of five folds)",
+        "speech/fold0",
+        "make_case speech --out data/speech",
+    ),
+    "ecg": (
+        "Heartbeats, a 1-D CNN made early-exit",
+        "a trained heartbeat classifier with branches in two designs, by patient; balanced accuracy over N, S, V",
+        "ecg",
+        "make_case ecg --out data/ecg",
     ),
 }
 
@@ -92,28 +106,36 @@ class Demo:
         return self.validation.temperature
 
     def network(self):
-        """The trained EarlyExitNetwork, in evaluation mode; imports torch (ImportError says what to install)."""
+        """The trained EarlyExitNetwork, in evaluation mode; imports torch (ImportError says what to install).
+
+        Raises ValueError where a demo ships its records alone.
+        """
         from .nn import weights
 
+        if not (self.folder / "architecture.json").is_file():
+            raise ValueError(
+                f"the demo {self.name!r} ships its records alone; to have the network, augment the base again: "
+                f"eeviz.nn.bases.load_base({self.name!r}) gives it, eeviz.augment makes it early-exit."
+            )
         return weights.load(self.folder)
 
 
 def demos() -> dict[str, str]:
     """Names of the demos and a line on each."""
-    return {name: line for name, (_, line) in _DEMOS.items()}
+    return {name: entry[1] for name, entry in _DEMOS.items()}
 
 
 def load_demo(name: str = "fashion") -> Demo:
     """A demo by name. Raises ValueError for an unknown one, FileNotFoundError when its files are not there."""
     if name not in _DEMOS:
         raise ValueError(f"no demo {name!r}: choose one of {', '.join(_DEMOS)}.")
-    folder = paths.data() / name
+    title, _, place, command = _DEMOS[name]
+    folder = paths.data() / place
     if not (folder / "validation.npz").is_file():
         raise FileNotFoundError(
-            f"{folder} holds no records of the demo {name!r}: install eeviz again, or run "
-            f"python -m eeviz.nn.make_demo {name} --out {folder}"
+            f"{folder} holds no records of the demo {name!r}: install eeviz again, or run python -m eeviz.nn.{command}"
         )
-    return Demo(name, _DEMOS[name][0], folder)
+    return Demo(name, title, folder)
 
 
 def _frozen(array: np.ndarray) -> np.ndarray:
