@@ -95,7 +95,7 @@ class EarlyExitNetwork(nn.Module):
         return fold(copy.deepcopy(self).eval()).to(memory_format=torch.channels_last)
 
     @torch.inference_mode()
-    def infer(self, x, policy: Policy, measure: str = "max_probability", temperature=None, chunk: int = 64):
+    def infer(self, x, policy: Policy, measure: str = "max_probability", temperature=None, chunk: int = 128):
         """Early-exit inference that stops computing a sample where it leaves, and skips the heads of removed exits.
 
         x : float (N, channels, H, W), or uint8 images as in `prepare`. temperature : (E,) or None, as in the records.
