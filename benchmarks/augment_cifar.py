@@ -30,8 +30,8 @@ BARS = {"quick": 0.35, "full": 0.40, "joint": 0.50}
 LIMIT_SECONDS = {"quick": 180, "full": 2700, "joint": 2700}
 SETTINGS = {
     "quick": {
-        "resnet20": {"locations": [2, 3, 4, 5, 6], "designs": ["mlp", "light"], "time_budget": 125.0},
-        "resnet32": {"locations": [4, 6, 8, 9, 10], "designs": ["mlp", "light"], "time_budget": 110.0},
+        "resnet20": {"locations": [2, 3, 4, 5, 6], "designs": ["mlp"], "seconds": 130.0, "replays": 14},
+        "resnet32": {"locations": [4, 6, 8, 9, 10], "designs": ["mlp"], "seconds": 117.0, "replays": 16},
     },
     "full": {
         "resnet20": {"locations": 7, "epochs": 8.0},
@@ -99,7 +99,7 @@ def augmented(mode: str, name: str, checkpoint: str, work: Path) -> None:
         mean=known.IMAGENET_MEAN,
         std=known.IMAGENET_STD,
         checkpoint=work / f"{mode}-{name}.pt" if mode != "quick" else None,
-        **SETTINGS["full" if mode == "joint" else mode][name],
+        **options_of(mode, name),
     )
     loaded = time.perf_counter() - started
     steps = told(name, run)
@@ -121,6 +121,18 @@ def augmented(mode: str, name: str, checkpoint: str, work: Path) -> None:
         "model_right": int((made.records.predicted[:, -1] == made.records.label).sum()),
     }
     (work / f"{mode}-{name}.json").write_text(json.dumps(flow))
+
+
+def options_of(mode: str, name: str) -> dict:
+    """Keywords of AugmentRun: quick training goes on simple branches, which take many steps on remembered digests."""
+    from eeviz.nn.augment import BranchRecipe
+
+    options = dict(SETTINGS["full" if mode == "joint" else mode][name])
+    if mode == "quick":
+        options["recipe"] = BranchRecipe(
+            epochs=12, time_budget=options.pop("seconds"), replays={"mlp": options.pop("replays")}, distillation=0.5
+        )
+    return options
 
 
 def told(name: str, run) -> int:

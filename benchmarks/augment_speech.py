@@ -34,7 +34,7 @@ def main() -> None:
     fronts = [ee.front(tuned, max_exits=3, refine=True) for tuned, _, _, _ in parts]
     for drop in DROPS:
         right, spent, kept = [], [], []
-        for best, (tuned, test, tuned_base, _) in zip(fronts, parts, strict=True):
+        for best, (_, test, tuned_base, _) in zip(fronts, parts, strict=True):
             wanted = tuned_base.mean() - (drop - MARGIN)
             policy = best.policy(best.reaching(min(wanted, best.accuracy[-1])))
             routing = ee.route(test, policy)

@@ -32,7 +32,7 @@ log = logging.getLogger("eeviz.make_case")
 
 SPEECH = {"designs": {"light": 0.05, "deep": 0.14}, "locations": [0, 2, 4, 6]}
 SPEECH_COLUMNS = ["deep", "light", "light", "light"]  # design per location; chosen on validation speakers of fold 0
-JOINT = JointRecipe(epochs=40, batch=64, learning_rate=0.02, label_smoothing=0.05)
+JOINT = JointRecipe(epochs=24, batch=64, learning_rate=0.02, label_smoothing=0.05)
 ECG = {"designs": {"mlp": 0.03, "deep": 0.08}, "locations": [0, 1, 2, 3]}
 LEARNT_ON = 32_000  # drawn heartbeats
 SMALLER = (2, 3, 4)  # channels of the static networks beside the base, which has 8
@@ -46,7 +46,7 @@ def speech(fold: int, out: Path, work: Path, seed: int = 0) -> Augmentation:
     """One fold: networks of three fifths of the speakers, records on the next and on the fold's own."""
     model = bases.load_base("speech", fold)
     fit, tune, report = bases.speech_parts(fold)
-    recipe = BranchRecipe(epochs=5, batch=64, label_smoothing=0.05, seed=seed)
+    recipe = BranchRecipe(epochs=3, batch=64, label_smoothing=0.05, seed=seed)
     run = AugmentRun(
         model, tune, training=fit, prepare=bases.Spectra(), vary=bases.vary_speech, recipe=recipe,
         checkpoint=work / f"speech{fold}-branches.pt", **SPEECH,
