@@ -77,6 +77,7 @@ def report(
     above = np.array([i is None for i in index])
     index = [0 if i is None else i for i in index]
     _log_reading(run, readings, sorted({int(found.candidate[i]) for i in index}))
+    genomes = {c.id: c.genome for c in run.archive}  # ids have gaps where a generation was left
     tables: dict[int, ExitRecords] = {}
     chosen: dict[int, tuple[np.ndarray, float]] = {}
     for i in set(index):
@@ -85,10 +86,9 @@ def report(
         if exact:
             policy = sharpened(run.records(candidate), policy, run.goal.cost)
         if candidate not in tables:
-            genome = run.archive[candidate].genome
             method = run.method
             tables[candidate] = method.convert(
-                run.evaluator.records(genome, method.offered, method.measure, split=SPLIT)
+                run.evaluator.records(genomes[candidate], method.offered, method.measure, split=SPLIT)
             )
         routing = route(tables[candidate], policy, run.goal.cost)
         chosen[i] = (~routing.right, routing.mean_cost)

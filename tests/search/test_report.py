@@ -41,6 +41,21 @@ def test_the_point_chosen_on_validation_is_measured_on_the_report_split(run):
     assert found.mean_error == pytest.approx(found.error.mean())
 
 
+def test_a_run_left_in_a_generation_reports_the_candidates_it_has(tmp_path):
+    run = search(
+        SPACE, method=method("two-level", max_exits=1, grid=6), evaluations=10, store=tmp_path / "a.db",
+        evaluator=FakeEvaluator(),
+    )  # fmt: skip
+    with run:
+        for snapshot in run:
+            if snapshot.evaluations == 4:
+                break
+        ids = [c.id for c in run.archive]
+        assert ids != list(range(4))  # evaluated in another order than proposed
+        found = report(run, report_budgets(2e5, 4e6), None)
+        assert set(found.candidate.tolist()) <= set(ids)
+
+
 def test_every_reading_is_logged(run, tmp_path):
     path = tmp_path / "readings.json"
     for _ in range(2):

@@ -185,6 +185,20 @@ def test_the_network_of_a_choice_keeps_the_exits_of_its_policy():
             run.best(min_accuracy=0.5, max_cost=1e6)
 
 
+def test_a_single_design_is_searched_without_the_others():
+    fixed = method("two-level", designs=("three convolutions",))
+    with ee.search("compact", method=fixed, evaluations=20, evaluator=FakeEvaluator()) as run:
+        for _ in run:
+            continue
+        records = run.records(17)
+        assert records.exits_count == 5
+        assert len(run.archive[17].points)
+        choice = run.best()
+        plan = run.space.decode(choice.genome).plan
+        assert {head.design for head in plan.heads[:-1]} <= {"three convolutions"}
+        assert len(plan.heads) == len(choice.own_policy.thresholds) + 1
+
+
 def test_constraints_bound_every_point():
     front, archive = finished(run_of(evaluations=16, max_cost=1.5e6, max_worst=3e6))
     assert (front.mean_cost <= 1.5e6).all()

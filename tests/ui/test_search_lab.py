@@ -172,6 +172,75 @@ def test_the_exports_hold_every_point(done):
     assert genomes == [c.genome for c in archive]
 
 
+def downloaded(app, folder):
+    """Where the weights of the selected network were downloaded to."""
+    sent = []
+    app.page.download = lambda name, data, kind: sent.append((name, data))
+    app.guarded(app.download_weights, "")()
+    ((name, data),) = sent
+    (folder / name).write_bytes(data)
+    return folder / name
+
+
+def test_downloaded_weights_load_again_and_infer_alike(done, tmp_path):
+    pytest.importorskip("torch")
+    from eeviz.nn import weights
+
+    done.driver.select(*next(m for m in done.state.lanes["aebnas"].front if m.candidate).key)
+    chosen = done.state.selected
+    path = downloaded(done, tmp_path)
+    assert path.name == f"aebnas-{chosen.candidate}.zip"
+    again, network = weights.load(path), done.driver.network(chosen).eval()
+    images = done.driver.run_of("aebnas").evaluator.data("validation").images
+    asked = Policy((0.1001,) * len(chosen.own_policy.thresholds))  # weights are untrained: some leave, some stay
+    a, b = (net.infer(images, asked) for net in (again, network))
+    for name in ("exit_of", "predicted", "confidence"):
+        np.testing.assert_array_equal(getattr(a, name), getattr(b, name))
+    assert again.exits_count == len(chosen.own_policy.thresholds) + 1
+
+
+def test_weights_with_learned_confidences_are_refused_in_words(done):
+    done.driver.select(*done.state.lanes["nachos"].front[0].key)
+    done.guarded(done.download_weights, "")()
+    assert "learned confidences" in done.status.message
+    done.status.clear()
+
+
+def test_fine_tuning_trains_the_network_and_selects_it(tmp_path, monkeypatch):
+    pytest.importorskip("torch")
+    from eeviz.nn import weights
+    from eeviz.search.run import SearchRun
+
+    fake = FakeEvaluator()
+
+    def fine_tuning(self, network, recipe):
+        from eeviz.nn.training import train
+
+        data = fake.data()
+        yield from train(network, data, data.head(40), replace(recipe, batch=60))
+
+    monkeypatch.setattr(SearchRun, "fine_tuning", fine_tuning)
+    app = LabApp(
+        SearchState(Settings(methods=("aebnas",), evaluations=9)), Openings(tmp_path / "s.db", fake), inline=True
+    )
+    app.runline.press("start")
+    before = app.state.selected
+    app.panel.tune.click()
+    assert app.status.level != "error", app.status.details
+    (tuned,) = app.state.tuned
+    assert app.state.selected is tuned.selection
+    assert tuned.selection.key == before.key
+    assert "fine-tuned for 1 epoch" in tuned.selection.name
+    assert len(tuned.records) == len(fake.data())
+    moved = app.driver.network(tuned.selection).state_dict()
+    fresh = app.driver.run_of("aebnas").network(tuned.selection.genome).state_dict()
+    assert any(not np.array_equal(moved[name].numpy(), fresh[name].numpy()) for name in fresh)
+    again = weights.load(downloaded(app, tmp_path))
+    images, policy = fake.data().images, tuned.policy
+    assert (again.infer(images, policy).predicted == tuned.network.infer(images, policy).predicted).all()
+    app.driver.close()
+
+
 @pytest.mark.parametrize("tab", [1, 2, 3, 0])
 def test_every_tab_draws(done, tab):
     done.tabs.selected_index = tab

@@ -16,7 +16,7 @@ from ..inner import columns, cross_fitted
 from ..points import Points, ranks
 from ..situation import Candidate, Proposal, Situation, unseen
 from ..surrogates import LEAST, Fitted, fit
-from .domains import backbone_domain
+from .domains import backbone_domain, domain
 
 POOL = 192  # offspring among which surrogates choose a generation
 VARIANTS = 32  # more of them that begin like a chosen one
@@ -38,10 +38,19 @@ class TwoLevel:
 
     name = "two-level"
     measure = "max_probability"
-    offered = True
+
+    @property
+    def offered(self) -> bool:
+        """A single design at every exit is the genome's own: no other is computed."""
+        return self.designs is None or len(self.designs) != 1
 
     def domain(self, space: SearchSpace) -> Domain:
-        return backbone_domain(space)
+        if self.offered:
+            return backbone_domain(space)
+        design = self.designs[0]
+        if not any(design in gene.options for gene in space.genes if gene.group == "exits"):
+            raise ValueError(f"designs: space {space.name!r} offers no design {design!r}.")
+        return domain(space, lambda gene: [gene.options.index(design) if design in gene.options else 0])
 
     def batches(self, evaluations: int) -> tuple[int, int]:
         return min(evaluations, 16), 8
@@ -50,7 +59,7 @@ class TwoLevel:
         return records
 
     def points(self, records: ExitRecords, space: SearchSpace, genome: Genome, goal: Goal) -> Points:
-        if self.designs is None:
+        if self.designs is None or not self.offered:
             return cross_fitted(records, goal, self.max_exits, self.grid)
         heads = space.decode(genome).offered().heads[:-1]
         used = np.array([k for k, head in enumerate(heads) if head.design in self.designs], dtype=int)

@@ -120,7 +120,8 @@ class LabApp:
     def download_weights(self) -> None:
         """The selected network's weights as a file."""
         chosen = self._chosen()
-        data = archive(self.driver.network(chosen), chosen, self.spaces[chosen.method])
+        run = self.driver.run_of(chosen.method)
+        data = archive(self.driver.network(chosen), chosen, run.space, run.method.measure)
         self.page.download(f"{chosen.name.replace(', ', '-').replace(' ', '-')}.zip", data, "application/zip")
 
     def download_csv(self) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import tempfile
 import time
 import zipfile
@@ -96,25 +95,22 @@ class Tuner:
             self.app.status.info(f"Fine-tuned in {one.seconds:.0f} s: drawn as a star, and selected.")
 
 
-def archive(network, selection: Selection, space) -> bytes:
-    """A zip of weights.safetensors and architecture.json: space, arguments, genome, thresholds."""
+def archive(network, selection: Selection, space, measure: str) -> bytes:
+    """A zip of weights.safetensors and architecture.json for `eeviz.nn.weights.load`; beside the architecture the
+    thresholds, and the confidence that they are for. Raises ValueError for learned confidences, which it cannot hold.
+    """
     from ...nn import weights
 
-    described = {
-        "space": space.name,
-        "arguments": {name: list(v) if isinstance(v, tuple) else v for name, v in space.arguments},
-        "genome": list(selection.genome),
-        "thresholds": list(selection.own_policy.thresholds),
-    }
+    if measure == "learned":
+        raise ValueError(
+            "the weights of a network with learned confidences cannot be downloaded yet: "
+            "choose a candidate of another method."
+        )
+    described = weights.described(space, selection.genome, network)
+    described |= {"thresholds": list(selection.own_policy.thresholds), "measure": measure}
     out = io.BytesIO()
     with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(out, "w") as file:
         weights.save(network, described, folder)
-        for name in ("weights.safetensors", "architecture.json"):
+        for name in weights.FILES:
             file.write(Path(folder) / name, name)
     return out.getvalue()
-
-
-def described_by(data: bytes) -> dict:
-    """The architecture.json of an archive."""
-    with zipfile.ZipFile(io.BytesIO(data)) as file:
-        return json.loads(file.read("architecture.json"))
