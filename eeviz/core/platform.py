@@ -150,6 +150,11 @@ class Platform:
     def __repr__(self) -> str:
         return f"Platform({self.name}: {' -> '.join(p.name for p in self.processors)})"
 
+    def __reduce__(self):
+        from .platform_file import from_dict, to_dict
+
+        return from_dict, (to_dict(self),)  # views of dicts cannot be pickled
+
     @classmethod
     def preset(cls, name: str) -> Platform:
         """One of "cortex-m0-m4" and "sensor-gateway-cloud", every figure with its source, or "this-host", measured

@@ -1,8 +1,26 @@
-"""Where the figures of costs come from, beside `core.platform`: this machine, measured."""
+"""Where the figures of costs come from, beside `core.platform`: rooflines, ZigZag's accelerators, this machine, measured."""
 
 from ..core.platform import PRESETS, Platform
+from .accelerator import Accelerator
+from .host import Host
+from .named import name_of, named, names
+from .provider import COSTS, CostProvider
+from .roofline import Roofline
+from .table import shipped
 
-__all__ = ["Platform", "load_platform"]
+__all__ = [
+    "COSTS",
+    "Accelerator",
+    "CostProvider",
+    "Host",
+    "Platform",
+    "Roofline",
+    "load_platform",
+    "name_of",
+    "named",
+    "names",
+    "shipped",
+]
 
 
 def _this_host() -> Platform:

@@ -44,10 +44,10 @@ class Roofline:
         """Kinds of operators for which a processor has only its general rate."""
         work = as_workload(network)
         kinds = {step.kind for _, step in work.steps() if step.macs}
-        used = {self.platform.processors[i] for i in self._places(work)}
+        used = [self.platform.processors[i] for i in sorted(set(self._places(work)))]
         return tuple(
             f"{p.name} has no rate of its own for {kind} operators: its general one is used."
-            for p in sorted(used, key=lambda p: p.name)
+            for p in used
             for kind in sorted(kinds - set(p.operators))
             if p.operators
         )

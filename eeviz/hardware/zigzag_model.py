@@ -6,6 +6,7 @@ Needs zigzag-dse. Everything else in eeviz reads the tables that `make_table` fi
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -27,7 +28,6 @@ MAPPINGS = {  # accelerators that zigzag-dse describes, each with the spatial ma
 BETWEEN = ("on-chip", "dram")
 PARTIAL_SUM = 16  # bits; wider ones fit no output register of several of these accelerators
 SEARCH = "loma4"  # loop orders: of zigzag's LOMA engine, as `_orders` thins them out
-FEW_LOOPS = 5
 
 
 @dataclass(frozen=True)
@@ -96,11 +96,19 @@ def evaluate(operation: Operation, bits: Bits, accelerator: str, between: str = 
     Partial sums have 16 bits. A multiply-accumulate takes the array's own energy whatever the bits.
     Raises ValueError where the layer does not fit the accelerator's memories, ImportError without zigzag-dse.
     """
+    return evaluate_all([operation], bits, accelerator, between)[0]
+
+
+def evaluate_all(
+    operations: Sequence[Operation], bits: Bits, accelerator: str, between: str = "on-chip", every_order: bool = False
+) -> list[LayerCost]:
+    """Layers as one workload, each as by `evaluate`. every_order : try all orders of loops, as ZigZag does by itself."""
     version()
     from zigzag.opt.loma.engine import NoValidLoopOrderingFoundException
     from zigzag.stages.evaluation.cost_model_evaluation import CostModelStage
     from zigzag.stages.main import MainStage
     from zigzag.stages.mapping.spatial_mapping_generation import SpatialMappingGeneratorStage
+    from zigzag.stages.mapping.temporal_mapping_generator_stage import TemporalMappingGeneratorStage
     from zigzag.stages.parser.workload_parser import WorkloadParserStage
     from zigzag.stages.results.reduce_stages import MinimalEDPStage
     from zigzag.stages.workload_iterator import WorkloadStage
@@ -114,14 +122,14 @@ def evaluate(operation: Operation, bits: Bits, accelerator: str, between: str = 
         MinimalEDPStage,
         SpatialMappingGeneratorStage,
         MinimalEDPStage,
-        OrderedMappingStage,
+        TemporalMappingGeneratorStage if every_order else OrderedMappingStage,
         CostModelStage,
     ]
     with _quiet():
         try:
-            result = MainStage(
+            found = MainStage(
                 stages,
-                workload=[_layer(operation, bits)],
+                workload=[_layer(operation, bits, index) for index, operation in enumerate(operations)],
                 accelerator=core,
                 mapping=mapping,
                 loma_lpf_limit=4,
@@ -135,10 +143,13 @@ def evaluate(operation: Operation, bits: Bits, accelerator: str, between: str = 
                 dump_folder="",
             ).run()
         except NoValidLoopOrderingFoundException as error:
+            which = operations[0] if len(operations) == 1 else "a layer"
             raise ValueError(
-                f"{operation} at {bits} bits does not fit the memories of {accelerator} (activations {between})."
+                f"{which} at {bits} bits does not fit the memories of {accelerator} (activations {between})."
             ) from error
-    return _cost(result[0][0], core, facts(accelerator)["levels"])
+    levels = facts(accelerator)["levels"]
+    costs = {layer.id: _cost(result, core, levels) for result, (layer, _) in found}
+    return [costs[index] for index in range(len(operations))]
 
 
 def _cost(found, core, names: list[str]) -> LayerCost:
@@ -157,7 +168,7 @@ def _cost(found, core, names: list[str]) -> LayerCost:
     )
 
 
-def _layer(operation: Operation, bits: Bits) -> dict:
+def _layer(operation: Operation, bits: Bits, index: int) -> dict:
     """A layer in ZigZag's own words (its workload files)."""
     groups = operation.inputs if operation.kind == "depthwise" else 1
     (height, width), (down, across) = operation.out, operation.stride
@@ -171,8 +182,8 @@ def _layer(operation: Operation, bits: Bits) -> dict:
         sizes.append(taken - before - after)
         padding.append([before, after])
     return {
-        "id": 0,
-        "name": "layer",
+        "id": index,
+        "name": f"layer{index}",
         "operator_type": "Conv",
         "equation": "O[b][g][k][oy][ox]+=W[g][k][c][fy][fx]*I[b][g][c][iy][ix]",
         "dimension_relations": [f"ix={across}*ox+1*fx", f"iy={down}*oy+1*fy"],

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..core.space import SearchSpace
+from ..hardware import names
 from .evaluate import Evaluator
 from .evolution import ALGORITHMS
 from .methods import METHODS
@@ -23,6 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dataset", default="fashion-mnist")
     parser.add_argument("--method", default="two-level", choices=list(METHODS))
     parser.add_argument("--cost", default="macs", help="name of the cost to trade error against (default: macs)")
+    parser.add_argument("--hardware", help=f"what latency, energy and memory are of: {', '.join(names())}")
     parser.add_argument("--max-cost", type=float, help="hard constraint on the average cost")
     parser.add_argument("--max-worst", type=float, help="hard constraint on the worst-case cost")
     parser.add_argument("--evaluations", type=int, help="budget in evaluations (default: 60)")
@@ -60,7 +62,8 @@ def _run(arguments: argparse.Namespace, evaluator: Evaluator | None) -> SearchRu
         return resume(arguments.store, evaluations=arguments.evaluations, evaluator=evaluator, **budget)
     space = SearchSpace.preset(arguments.space)
     if evaluator is None:
-        evaluator = supernet_evaluator(space, arguments.dataset, images=arguments.images or None)
+        options = {"images": arguments.images or None, "provider": arguments.hardware}
+        evaluator = supernet_evaluator(space, arguments.dataset, **options)
     if arguments.store is not None:
         arguments.store.parent.mkdir(parents=True, exist_ok=True)
     run = search(

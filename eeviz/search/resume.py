@@ -45,7 +45,10 @@ def resume(
     if evaluator is None:
         stored = settings["evaluator"]
         evaluator = supernet_evaluator(
-            SearchSpace.preset(space["name"], **arguments), stored.get("dataset", ""), images=stored.get("images")
+            SearchSpace.preset(space["name"], **arguments),
+            stored.get("dataset", ""),
+            images=stored.get("images"),
+            provider=stored.get("provider"),
         )
     if dict(evaluator.key) != settings["evaluator"]:
         raise StoreError(

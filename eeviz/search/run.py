@@ -14,6 +14,7 @@ import numpy as np
 
 from ..core.records import ExitRecords
 from ..core.space import SearchSpace
+from ..hardware import CostProvider
 from . import settings
 from .choose import choice_of, point_of
 from .dispatch import Dispatcher, Done, Task
@@ -50,6 +51,7 @@ def search(
     algorithm: str = "nsga2",
     population: int = 40,
     evaluator: Evaluator | None = None,
+    provider: CostProvider | str | None = None,
 ) -> SearchRun:
     """Search `space` for early-exit networks with little error at little average cost: iterate over the result.
 
@@ -58,18 +60,17 @@ def search(
     case: a number for the cost searched for, or {name: number} for any. evaluations, seconds : the budget; the run ends
     at whichever comes first (only the first makes it a function of the seed). store : an SQLite file; a run with the same
     settings in it is resumed. executor : any concurrent.futures.Executor or a function that makes one; or so many
-    workers, processes of our own. algorithm : of pymoo, for two-level. evaluator : of the data set and its supernet
-    unless given.
+    workers, processes of our own. algorithm : of pymoo, for two-level. evaluator : else of the data set's supernet, and
+    of a provider (`eeviz.hardware`, or its name) that adds "latency", "energy", "energy x latency" and "memory".
 
-    Raises ValueError for unknown names, and for constraints that nothing can satisfy, naming the smallest possible
-    value; StoreError when the store cannot be used.
+    Raises ValueError for unknown names and, with the least that is possible, for bounds; StoreError for a bad store.
     """
     if isinstance(space, str):
         space = SearchSpace.preset(space)
     if evaluator is None:
         from .supernet import supernet_evaluator
 
-        evaluator = supernet_evaluator(space, dataset)
+        evaluator = supernet_evaluator(space, dataset, provider=provider)
     if isinstance(method, str):
         method = method_of(method)
     goal = Goal.of(objectives, max_cost, max_worst)

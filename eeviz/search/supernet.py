@@ -12,10 +12,12 @@ import numpy as np
 
 from .. import paths
 from ..core.calibration import confidence_of
-from ..core.cost import Cost
+from ..core.cost import Cost, ProductCost
+from ..core.plan import Plan
 from ..core.records import ExitRecords
 from ..core.space import SearchSpace
 from ..datasets import Dataset, load_dataset
+from ..hardware import CostProvider, name_of, named
 from .domain import Genome
 from .evaluate import Stopped
 
@@ -30,7 +32,8 @@ class SupernetEvaluator:
     """Evaluates on `dataset` with the supernet in `folder`; light to send: every process loads what it needs once.
 
     images : search-validation images, the first so many of each class in turn; None: all. cache_bytes : bound of the
-    activations remembered for backbones that begin alike. Raises ValueError for a folder without a supernet, and for
+    activations remembered for backbones that begin alike. provider : of hardware costs (`eeviz.hardware`) beside MACs,
+    at 8 bits, to which networks of 8 to 32 bits answer nearly alike. Raises ValueError for a folder without a supernet, and for
     one of another space.
     """
 
@@ -38,6 +41,7 @@ class SupernetEvaluator:
     folder: str
     images: int | None = None
     cache_bytes: int = CACHE_BYTES
+    provider: CostProvider | None = None
 
     def __post_init__(self):
         if self.images is not None and self.images < 20:
@@ -47,7 +51,7 @@ class SupernetEvaluator:
 
     def __reduce__(self):
         # only what it was made with: what a process has loaded stays there
-        return SupernetEvaluator, (self.dataset, self.folder, self.images, self.cache_bytes)
+        return SupernetEvaluator, (self.dataset, self.folder, self.images, self.cache_bytes, self.provider)
 
     @cached_property
     def space(self) -> SearchSpace:
@@ -58,11 +62,15 @@ class SupernetEvaluator:
     def key(self) -> Mapping[str, str | int]:
         weights = hashlib.sha256((Path(self.folder) / "weights.safetensors").read_bytes()).hexdigest()
         images = len(_split(self.dataset, "validation", self.images))
-        return {"evaluator": "supernet", "dataset": self.dataset, "weights": weights, "images": images}
+        key = {"evaluator": "supernet", "dataset": self.dataset, "weights": weights, "images": images}
+        return key if self.provider is None else {**key, "provider": name_of(self.provider)}
 
-    def costs(self, genome: Genome, offered: bool) -> Mapping[str, Cost]:
+    def costs(self, genome: Genome, offered: bool) -> Mapping[str, Cost | ProductCost]:
         architecture = self.space.decode(genome)
-        return {"macs": (architecture.offered() if offered else architecture.plan).macs()}
+        return self._costs(architecture.offered() if offered else architecture.plan)
+
+    def _costs(self, plan: Plan) -> Mapping[str, Cost | ProductCost]:
+        return {"macs": plan.macs(), **({} if self.provider is None else self.provider.costs(plan))}
 
     def records(
         self,
@@ -96,7 +104,7 @@ class SupernetEvaluator:
             confidence,
             logits.argmax(axis=2),
             data.labels,
-            {"macs": plan.macs()},
+            self._costs(plan),
             position=plan.position,
             exits=tuple(head.name for head in plan.heads),
             classes=data.classes,
@@ -125,11 +133,16 @@ class SupernetEvaluator:
 
 
 def supernet_evaluator(
-    space: SearchSpace, dataset: str, *, images: int | None = IMAGES, **options
+    space: SearchSpace,
+    dataset: str,
+    *,
+    images: int | None = IMAGES,
+    provider: CostProvider | str | None = None,
+    **options,
 ) -> SupernetEvaluator:
     """The evaluator of a space on a data set with the supernet that ships with eeviz; images, options : its fields.
 
-    Raises ValueError where none ships.
+    provider : of hardware costs, or its name. Raises ValueError where no supernet ships, and for an unknown name.
     """
     if (space.name, dataset) not in FOLDERS:
         known = "; ".join(f"{s} on {d}" for s, d in FOLDERS)
@@ -138,7 +151,11 @@ def supernet_evaluator(
             "with python -m eeviz.nn.make_supernet and pass evaluator=SupernetEvaluator(dataset, folder)."
         )
     evaluator = SupernetEvaluator(
-        dataset, str(paths.data() / "supernet" / FOLDERS[space.name, dataset]), images, **options
+        dataset,
+        str(paths.data() / "supernet" / FOLDERS[space.name, dataset]),
+        images,
+        provider=None if provider is None else named(provider),
+        **options,
     )
     if evaluator.space != space:
         raise ValueError(

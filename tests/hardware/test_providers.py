@@ -1,0 +1,111 @@
+"""All cost providers give the same thing; each charges what it says."""
+
+import pickle
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from eeviz.core.bits import FP32, Bits
+from eeviz.core.cost import Cost, ProductCost
+from eeviz.core.platform import Platform
+from eeviz.core.space import SearchSpace
+from eeviz.core.workload import workload_of
+from eeviz.hardware import COSTS, Accelerator, Host, Roofline
+from eeviz.packages import is_installed
+
+M4 = Roofline(Platform.preset("cortex-m0-m4"))
+PROVIDERS = [M4, Accelerator("edge_tpu_like")]
+
+
+@pytest.fixture
+def plan():
+    space = SearchSpace.preset("compact")
+    return space.decode(space.sample(np.random.default_rng(6))).offered()
+
+
+@pytest.fixture
+def small():
+    space = SearchSpace.preset("compact")
+    return space.decode(space.with_exits(space.smallest(), ["linear", "none", "none", "none"])).plan
+
+
+@pytest.mark.parametrize("provider", PROVIDERS, ids=lambda p: type(p).__name__)
+def test_the_same_names_shapes_and_order(provider, plan):
+    costs = provider.costs(plan)
+    assert tuple(costs) == COSTS
+    assert all(len(cost) == len(plan.heads) for cost in costs.values())
+    product = costs["energy x latency"]
+    assert isinstance(product, ProductCost)
+    assert product.static == pytest.approx(costs["energy"].static * costs["latency"].static)
+    assert isinstance(costs["memory"], Cost)
+    assert costs["memory"].unit == "B"
+    assert (costs["energy"].heads > 0).all()
+    assert provider.title
+
+
+@pytest.mark.parametrize("provider", PROVIDERS, ids=lambda p: type(p).__name__)
+def test_plans_workloads_and_networks_cost_the_same(provider):
+    pytest.importorskip("torch")
+    from eeviz.nn.planned import build
+
+    space = SearchSpace.preset("compact")
+    plan = space.decode(space.sample(np.random.default_rng(7))).plan
+    for other in (workload_of(plan), build(plan)):
+        ours, theirs = provider.costs(plan, Bits(8, 8)), provider.costs(other, Bits(8, 8))
+        for name in ("latency", "energy", "memory"):
+            np.testing.assert_array_equal(ours[name].backbone, theirs[name].backbone)
+            np.testing.assert_array_equal(ours[name].heads, theirs[name].heads)
+
+
+@pytest.mark.parametrize("provider", PROVIDERS, ids=lambda p: type(p).__name__)
+def test_fewer_bits_never_cost_more(provider, small):
+    eight, four = provider.costs(small, Bits(8, 8)), provider.costs(small, Bits(4, 4))
+    for name in ("latency", "energy", "memory"):
+        assert four[name].static <= eight[name].static * (1 + 1e-9)
+    assert four["memory"].static == eight["memory"].static / 2
+    mixed = provider.costs(small, Bits(8, 8), Bits(4, 4))
+    np.testing.assert_array_equal(mixed["energy"].heads, four["energy"].heads)
+    np.testing.assert_array_equal(mixed["energy"].backbone, eight["energy"].backbone)
+
+
+def test_providers_travel_to_other_processes():
+    for provider in (*PROVIDERS, Host(batch=4)):
+        copy = pickle.loads(pickle.dumps(provider))  # noqa: S301
+        assert copy == provider
+        assert hash(copy) == hash(provider)
+
+
+def test_the_roofline_notes_operators_without_a_rate(plan):
+    first = M4.platform.processors[0]
+    only_conv = replace(first, operators={"conv": 1e6})
+    roofline = Roofline(Platform("one", (only_conv,)))
+    assert [note for note in roofline.notes(plan) if "depthwise" in note]
+    assert not [note for note in roofline.notes(plan) if " conv " in note]
+    with pytest.raises(ValueError, match="assignment"):
+        Roofline(M4.platform, (0, 0, 0)).costs(plan)
+
+
+@pytest.mark.skipif(not is_installed("onnxruntime"), reason="onnxruntime is not installed")
+@pytest.mark.parametrize("bits", [FP32, Bits(8, 8)])
+def test_this_machine_is_clocked(bits):
+    pytest.importorskip("torch")
+    space = SearchSpace.preset("compact")
+    plan = space.decode(space.with_exits(space.smallest(), ["linear", "none", "separable", "none"])).plan
+    host = Host(batch=2, repeats=3)
+    costs = host.costs(plan, bits)
+    assert tuple(costs) == COSTS
+    assert costs["latency"].unit == "s"
+    assert (costs["latency"].heads > 0).all()
+    assert 0 < costs["latency"].static < 1
+    np.testing.assert_allclose(costs["energy"].heads, host.power * costs["latency"].heads)
+
+
+def test_this_machine_refuses_in_words(plan):
+    pytest.importorskip("torch")
+    with pytest.raises(ValueError, match="at least 1"):
+        Host(batch=0)
+    with pytest.raises(ValueError, match="32 or at 8 bits"):
+        Host().costs(plan, Bits(4, 4))
+    with pytest.raises(ValueError, match="a network or a plan"):
+        Host().costs(workload_of(plan))
