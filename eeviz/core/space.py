@@ -67,7 +67,7 @@ class SearchSpace:
 
     @classmethod
     def preset(cls, name: str, **arguments) -> SearchSpace:
-        """A space by name: compact, aebnas, edanas, nachos or static. Raises ValueError for another name or argument.
+        """A space by name: compact, aebnas, edanas, nachos, static or zniber. Raises ValueError for another name or argument.
 
         arguments : input (channels, height, width) and classes; see the module of each space.
         """
