@@ -213,9 +213,19 @@ class SearchRun:
         path = self._store.path
         return None if path is None else path.with_name(f"{path.name}.readings.json")
 
-    def records(self, candidate: int) -> ExitRecords:
-        """Records of a candidate (by id) on search-validation, with the confidence its method leaves by."""
-        return self._store.records(self._run, candidate)
+    def records(self, candidate: int, compute: bool = True) -> ExitRecords:
+        """Records of a candidate (by id) on search-validation, with the confidence its method leaves by.
+
+        Where the store has let go of them they are computed again. Raises ValueError when the evaluation failed, and
+        for compute=False when they are not in the store.
+        """
+        stored = self._store.records(self._run, candidate)
+        if stored is not None:
+            return stored
+        if not compute:
+            raise ValueError(f"the records of candidate {candidate} are not in the store.")
+        method = self.method
+        return method.convert(self.evaluator.records(self._archive[candidate].genome, method.offered, method.measure))
 
     def best(
         self, *, max_cost: float | None = None, min_accuracy: float | None = None, max_drop: float | None = None

@@ -10,7 +10,7 @@ import io
 import json
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -161,13 +161,31 @@ class Store:
         for id_, generation, genome, objectives, seconds, failed, clock in rows:
             yield Candidate(id_, generation, tuple(json.loads(genome)), _unpacked(objectives), seconds, failed), clock
 
-    def records(self, run: int, id_: int) -> ExitRecords:
-        """The records of one evaluation on search-validation. Raises ValueError when it failed or is not there."""
+    def records(self, run: int, id_: int) -> ExitRecords | None:
+        """The records of one evaluation on search-validation; None where they were let go of.
+
+        Raises ValueError when it failed or is not there.
+        """
+        query = "select records, failed from evaluations where run = ? and id = ?"
         with self._told():
-            row = self._db.execute("select records from evaluations where run = ? and id = ?", (run, id_)).fetchone()
-        if row is None or row[0] is None:
+            row = self._db.execute(query, (run, id_)).fetchone()
+        if row is None or row[1]:
             raise ValueError(f"candidate {id_} has no records{': its evaluation failed' if row else ''}.")
-        return loads(row[0], f"candidate {id_}")
+        return None if row[0] is None else loads(row[0], f"candidate {id_}")
+
+    def thin(self, run: int, kept: Collection[int]) -> None:
+        """Let go of the records of all other evaluations of a run."""
+        with self._told(), self._transaction():
+            held = [id_ for (id_,) in self._db.execute("select id from evaluations where run = ?", (run,))]
+            dropped = [(run, id_) for id_ in held if id_ not in kept]
+            self._db.executemany("update evaluations set records = null where run = ? and id = ?", dropped)
+
+    def pack(self) -> None:
+        """Make the file as small as it can be, without a write-ahead log beside it: for a store that is passed on."""
+        with self._told():
+            self._db.execute("pragma wal_checkpoint(truncate)")
+            self._db.execute("pragma journal_mode = delete")
+            self._db.execute("vacuum")
 
     @contextlib.contextmanager
     def _transaction(self):

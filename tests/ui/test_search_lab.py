@@ -368,6 +368,43 @@ def test_a_failed_evaluation_is_a_row_of_the_table_not_the_end(tmp_path):
     assert "no network to show" in app.status.message
 
 
+def test_the_search_that_ships_is_on_the_first_screen(tmp_path, monkeypatch):
+    from eeviz import paths
+    from eeviz.search.make_example import RECORDS, make
+
+    shipped = tmp_path / "shipped" / "searches" / "compact-fashion-mnist.db"
+    shipped.parent.mkdir(parents=True)
+    make(shipped, FakeEvaluator(), ("random", "aebnas"), evaluations=9)
+    assert [file.name for file in shipped.parent.iterdir()] == [shipped.name]  # no log beside it
+    before = shipped.read_bytes()
+    monkeypatch.setattr(paths, "data", lambda: tmp_path / "shipped")
+    monkeypatch.setenv("EEVIZ_DATA", str(tmp_path / "mine"))
+    monkeypatch.setattr(Openings, "evaluator", lambda self, settings: FakeEvaluator())
+    app = LabApp(SearchState(Settings()), Openings(), inline=True)
+    app.open_last()
+    assert app.status.level != "error", app.status.details
+    assert {name: lane.snapshot.evaluations for name, lane in app.state.lanes.items()} == {"aebnas": 9, "random": 9}
+    assert app.state.selected.shares is not None
+    assert len(app.panel.drawing.items) == 1
+    run = app.driver.run_of("aebnas")
+    without = [c for c in run.archive if len(c.points) and not _stored(run, c.id)]
+    assert len(without) >= 9 - RECORDS
+    again = run.records(without[0].id)  # computed again
+    np.testing.assert_allclose(route(again, without[0].points.policy(0)).mean_cost, without[0].points.cost[0])
+    app.driver.select("aebnas", without[0].id, 0)
+    assert app.state.selected.shares is None
+    app.driver.close()
+    assert shipped.read_bytes() == before
+
+
+def _stored(run, candidate):
+    try:
+        run.records(candidate, compute=False)
+    except ValueError:
+        return False
+    return True
+
+
 def test_missing_packages_are_named_with_the_command(monkeypatch, tmp_path):
     from eeviz import packages
 

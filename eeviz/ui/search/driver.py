@@ -185,10 +185,11 @@ class Driver:
     def list_saved(self) -> None:
         """Read again what the store offers; what is wrong with it is said in the page."""
         try:
+            self.openings.prepare(self.state.settings)
             self.state.saved = saved_in(self.openings.path(self.state.settings), self.state.settings)
         except ImportError as error:
             self.status.fail(error)
-        except (RuntimeError, ValueError) as error:
+        except (OSError, RuntimeError, ValueError) as error:
             self.state.saved = ()
             if self.status.level != "error":  # which says it already, or something worse
                 self.status.info(f"The saved searches cannot be read. {in_words(error)}")

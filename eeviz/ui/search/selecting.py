@@ -51,9 +51,9 @@ def _words(architecture, policy: Policy) -> str:
 
 
 def _shares(run, candidate: int, policy: Policy) -> tuple[float, ...] | None:
-    """Of the samples that leave at each exit of the network with the kept exits alone; None without records."""
+    """Of the samples that leave at each exit of the network with the kept exits alone; None without stored records."""
     try:
-        records = run.records(candidate)
+        records = run.records(candidate, compute=False)  # a selection must not take seconds
     except ValueError:
         return None
     share = route(records, policy, next(iter(records.costs))).share
