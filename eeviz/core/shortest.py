@@ -17,44 +17,49 @@ def shortest_mapping(mapping: Mapping, records: ExitRecords, max_drop: float = 0
     """Policy by the shortest path (Sponner et al., arXiv 2403.07957; `baselines.shortest_path`) for the platform, segments
     and cost of `mapping`, tried on every assignment that its memory allows; the cheapest that keeps the drop.
 
-    The published graph has no assignments: this gives it the best one. Raises ValueError, naming the best it reaches,
-    when no assignment keeps the drop.
+    The published graph has no assignments: this gives it the best one. Assignments that another undercuts at every exit
+    and head are left out. Raises ValueError, naming the best it reaches, when no assignment keeps the drop.
     """
-    platform, segments, cost = mapping.platform, mapping.segments, mapping.cost
-    room = np.array([np.inf if p.memory is None else p.memory for p in platform.processors])
-    best, lowest, failure, asked = None, np.inf, None, {}
-    for assignment in assignments(len(segments), len(platform.processors)):
-        if (memory(platform, segments, assignment) > room).any():
+    best, lowest, failure = None, np.inf, None
+    for assignment, heads, priced in _undercut_by_none(mapping, records):
+        try:
+            policy = shortest_path(priced, mapping.cost, max_drop=max_drop)
+        except ValueError as error:
+            failure = failure or error
             continue
-        for heads in HEADS if len(set(assignment)) > 1 else HEADS[:1]:
-            priced = replace(records, costs={**records.costs, **platform.cost(segments, assignment, heads)})
-            key = _key(priced.cost(cost))
-            if key not in asked:
-                try:
-                    asked[key] = shortest_path(priced, cost, max_drop=max_drop)
-                except ValueError as error:
-                    asked[key] = None
-                    failure = failure or error
-            policy = asked[key]
-            if policy is None or (memory(platform, segments, assignment, policy.kept, heads) > room).any():
-                continue
-            mean = route(priced, policy, cost).mean_cost
-            if mean < lowest:
-                lowest = mean
-                best = replace(
-                    mapping,
-                    assignment=assignment,
-                    policy=policy,
-                    heads=heads,
-                    front=None,
-                    assignments=(),
-                    front_heads=(),
-                )
+        held = memory(mapping.platform, mapping.segments, assignment, policy.kept, heads)
+        mean = route(priced, policy, mapping.cost).mean_cost
+        if mean < lowest and (held <= _room(mapping)).all():
+            lowest = mean
+            best = replace(
+                mapping, assignment=assignment, policy=policy, heads=heads, front=None, assignments=(), front_heads=()
+            )
     if best is None:
-        raise failure or ValueError("the shortest path's exits fit no assignment of this platform's memory.")
+        raise failure or ValueError("the shortest path's exits fit no assignment within this platform's memory.")
     return best
 
 
-def _key(cost) -> bytes:
-    """Equal for costs that are equal at every exit, whatever is kept."""
-    return b"".join(part.tobytes() for term in cost.terms for part in (term.backbone, term.heads))
+def _undercut_by_none(mapping: Mapping, records: ExitRecords) -> list[tuple[tuple[int, ...], str, ExitRecords]]:
+    """Assignments and places of heads within memory, with the records they price."""
+    platform, segments = mapping.platform, mapping.segments
+    found, spent = [], []
+    for assignment in assignments(len(segments), len(platform.processors)):
+        if (memory(platform, segments, assignment) > _room(mapping)).any():
+            continue
+        for heads in HEADS if len(set(assignment)) > 1 else HEADS[:1]:
+            priced = replace(records, costs={**records.costs, **platform.cost(segments, assignment, heads)})
+            terms = priced.cost(mapping.cost).terms
+            found.append((assignment, heads, priced))
+            spent.append(np.concatenate([part for term in terms for part in (term.backbone, term.heads)]))
+    kept = []
+    for i, mine in enumerate(spent):
+        cheaper = any(
+            (other <= mine).all() and ((other < mine).any() or j < i) for j, other in enumerate(spent) if j != i
+        )
+        if not cheaper:
+            kept.append(found[i])
+    return kept
+
+
+def _room(mapping: Mapping) -> np.ndarray:
+    return np.array([np.inf if p.memory is None else p.memory for p in mapping.platform.processors])

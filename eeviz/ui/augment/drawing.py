@@ -46,7 +46,8 @@ def drawn(one: Configuration, records: ExitRecords, key: str, title: str, told: 
     for r, processor in enumerate(mapping.platform.processors):
         own = [step for step in steps if step["processor"] == r]
         held, room = figures["memory"][processor.name], processor.memory
-        note = "not used" if not own else _bytes(held) + (f" of {_bytes(room)}" if room else " held")
+        unused = "not used" if r else "samples arrive"
+        note = unused if not own else _bytes(held) + (f" of {_bytes(room)}" if room else " held")
         processors.append(
             {
                 "name": processor.name,
@@ -120,7 +121,7 @@ def _steps(one: Configuration, records: ExitRecords) -> tuple[list[dict], list[d
                     "name": name,
                     "leave": text.percent(share[k]),
                     "words": words,
-                }  # fmt: skip
+                }
             )
             reach = max(0.0, reach - float(share[k]))
     for step in steps:

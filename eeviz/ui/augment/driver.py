@@ -30,7 +30,8 @@ class Driver:
         self._platforms: dict[str, Platform] = {}
         self._asked = threading.Event()  # a running job is asked to stop
         self._job = Job(self._take, self._ended, inline=inline)
-        self._side = Job(self._take, self._side_ended, inline=inline)  # sensitivity
+        self._side = Job(self._take, self._side_ended("the sensitivity"), inline=inline)
+        self._path = Job(self._take, self._side_ended("the shortest path"), inline=inline)
         self._writer = Job(lambda deliver: deliver(), self._written, inline=inline)
 
     # -- buttons -------------------------------------------------------------------------------------------------
@@ -121,13 +122,13 @@ class Driver:
 
     def join(self, timeout: float | None = None) -> None:
         """Wait for the workers: for tests and scripts."""
-        for job in (self._job, self._side, self._writer):
+        for job in (self._job, self._side, self._path, self._writer):
             job.join(timeout)
 
     def close(self) -> None:
         """End everything: for hosts that close the lab."""
         self._asked.set()
-        for job in (self._job, self._side, self._writer):
+        for job in (self._job, self._side, self._path, self._writer):
             job.cancel()
 
     # -- the workers ---------------------------------------------------------------------------------------------
@@ -161,9 +162,7 @@ class Driver:
     def _decide(self, trained: Trained) -> Iterator:
         settings = self.state.settings
         yield "deciding"
-        decision = work.decided(trained, self._platform(settings), settings)
-        yield decision
-        yield work.beside(trained, decision)
+        yield work.decided(trained, self._platform(settings), settings)
 
     def _platform(self, settings: Settings) -> Platform:
         given = self.files.platform_of(settings)
@@ -198,8 +197,11 @@ class Driver:
             state.decision = result
             state.select(work.at(state.trained, result, result.index), remember=False)
             self.follow_selection()
+            trained = state.trained
+            self._path.start(lambda: iter([work.beside(trained, result)]))
         elif isinstance(result, Beside):
-            state.beside = result
+            if result.decision is state.decision:
+                state.beside = result
         else:
             one, found = result
             if state.selected is one:
@@ -217,9 +219,12 @@ class Driver:
         else:
             state.phase = "stopped" if training is not None else "idle"
 
-    def _side_ended(self, job: Job) -> None:
-        if job.state is JobState.FAILED:
-            self.status.fail(job.error, "the sensitivity")
+    def _side_ended(self, doing: str) -> Callable[[Job], None]:
+        def ended(job: Job) -> None:
+            if job.state is JobState.FAILED:
+                self.status.fail(job.error, doing)
+
+        return ended
 
     def _written(self, job: Job) -> None:
         if job.state is JobState.RUNNING:

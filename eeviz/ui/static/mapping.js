@@ -50,17 +50,17 @@ function render({ model, el }) {
         const at = Math.min(x, left + across - pad - 1);
         let row = 0;
         while (labels.some((l) => l.row === row && Math.abs(l.at - at) < 4.6 * em)) row += 1;
-        labels.push({ at, row, step, from, to: Math.max(to, from + 2), thick });
+        labels.push({ at, row, step, from, to: Math.max(to, from + 2), thick, low: left + 3, high: left + across - 3 });
         lowest = Math.max(lowest, row);
       }
     });
     const first = top + high + 0.9 * em, line = 2.4 * em;
-    for (const { at, row, step, from, to, thick } of labels) {
+    for (const { at, row, step, from, to, thick, low, high: most } of labels) {
       const bottom = first + row * line, right = at + thick;
       const band = s("path", { d: `M${at - 0.5},${from} Q${right},${from} ${right},${bottom} L${at},${bottom} Q${at},${to} ${at - 0.5},${to} Z`, style: `fill: var(--ee-exit-${step.color})` });
       band.append(s("title", {}, step.words));
       const middle = at + thick / 2, half = Math.max(wide(step.name), wide(step.leave)) / 2;
-      const x = Math.min(Math.max(middle, half + 1), width - half - 1);
+      const x = Math.max(Math.min(middle, most - half), low + half); // inside its box
       parts.push(band, s("text", { class: "ee-strong", x, y: bottom + em, "text-anchor": "middle" }, step.leave), s("text", { class: "ee-quiet", x, y: bottom + 2.1 * em, "text-anchor": "middle" }, step.name));
     }
     const foot = first + (lowest + 1) * line + 0.5 * em, height = foot + 1.9 * em;
