@@ -3,7 +3,7 @@
 A network of `zniber` or the Fashion-MNIST demo, rounded to 8/8 (by calibration), every exit on offer. Policies are tuned
 on validation (at most 1 pp below the same table's final classifier), all figures are of the test images. For each
 accelerator: what is saved of energy x latency, energy, latency and MACs; the policy chosen by MACs and what it loses in
-energy x latency; one threshold for all exits; utilisation of heads. Then the ratio between accelerators, and how their
+energy x latency; one threshold for all exits; utilisation of heads. Then linear heads, the ratio between accelerators, and how their
 rankings of random backbones of `compact` correlate.
 Run: python benchmarks/energy_latency.py [FOLDER ...]   (of python -m eeviz.nn.make_network; none: the demo)
 """
@@ -105,6 +105,20 @@ def measure(network, dataset: str, images, label: str) -> None:
         )
 
 
+def linear_heads() -> None:
+    """Pooled linear classifiers behind every block of `zniber`: how much of the array they use."""
+    plan = SearchSpace.preset("zniber").decode((0, *[1] * 11, 0)).plan
+    for name, between in shipped():
+        layers = Accelerator(name, between).layers(plan, Bits(8, 8))
+        sums, exits = layers.sums(), np.array([piece.startswith("exit") for piece in layers.pieces])
+        total = {key: sums[key].sum() for key in ("macs", "cycles", "energy")}
+        figures = {
+            "largest": float(sums["utilisation"][exits].max()),
+            **{f"share_of_{key}": float(sums[key][exits].sum() / total[key]) for key in total},
+        }
+        _line.report("utilisation of linear heads", figures, {"largest": 0.01}, network="zniber 0.35", accelerator=name)
+
+
 def rankings() -> None:
     from scipy.stats import spearmanr
 
@@ -125,4 +139,5 @@ if __name__ == "__main__":
     for folder in folders or [None]:
         network, dataset, images = of_demo() if folder is None else of_folder(folder)
         measure(network, dataset, images, folder or "fashion demo")
+    linear_heads()
     rankings()

@@ -35,11 +35,12 @@ def zniber_operations() -> set[Operation]:
 
 
 def demo_operations() -> set[Operation]:
-    """Every layer with weights of the demos' networks; needs PyTorch."""
+    """Every layer with weights of the demos' networks, of those that ship one; needs PyTorch."""
     from ..demos import demos, load_demo
     from ..nn.workload import workload
 
-    return set().union(*(_operations(workload(load_demo(name).network())) for name in demos()))
+    found = [demo for demo in map(load_demo, demos()) if (demo.folder / "weights.safetensors").is_file()]
+    return set().union(*(_operations(workload(demo.network())) for demo in found))
 
 
 def _operations(work: Workload) -> set[Operation]:
