@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from ..core.policy import Policy
 from ..core.space import SearchSpace
 from ..core.thresholds import ROUNDING
 from .domain import Genome
+from .situation import Candidate
 from .snapshot import Choice, SearchFront
 
 
@@ -69,3 +72,14 @@ def with_kept_exits(space: SearchSpace, genome: Genome, policy: Policy) -> tuple
         return genome, policy
     exits = [designs.get(position, gene.options[0]) for position, gene in enumerate(genes)]
     return space.with_exits(genome, exits), Policy(tuple(policy.thresholds[k] for k in kept))
+
+
+def genome_of(candidate: Choice | int | Genome, archive: Mapping[int, Candidate], space: SearchSpace) -> Genome:
+    """The genome of a choice, a candidate's id in `archive`, or a genome. Raises ValueError for another id."""
+    if isinstance(candidate, Choice):
+        return candidate.genome
+    if isinstance(candidate, int | np.integer):
+        if candidate not in archive:
+            raise ValueError(f"there is no candidate {candidate}: ids run from 0 to {max(archive, default=-1)}.")
+        return archive[int(candidate)].genome
+    return space.check(candidate)

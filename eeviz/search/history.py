@@ -40,3 +40,10 @@ class History:
         if len(window) < 2 or window[-1].seconds <= window[0].seconds:
             return 0.0
         return (len(window) - 1) / (window[-1].seconds - window[0].seconds)
+
+    def left(self, total: int, seconds: float | None) -> float | None:
+        """Seconds until `total` evaluations are done or `seconds` of the run are over; None while unknown."""
+        if not self.rate:
+            return None
+        left = (total - len(self.steps)) / self.rate
+        return left if seconds is None else min(left, max(0.0, seconds - self.steps[-1].seconds))

@@ -16,7 +16,7 @@ from ..core.records import ExitRecords
 from ..core.space import SearchSpace
 from ..hardware import CostProvider
 from . import settings
-from .choose import choice_of, point_of
+from .choose import choice_of, genome_of, point_of
 from .dispatch import Dispatcher, Done, Task
 from .domain import Genome
 from .evaluate import Evaluator
@@ -199,7 +199,7 @@ class SearchRun:
             generation=max((c.generation for c in archive), default=0),
             seconds=self._clock,
             rate=self._history.rate,
-            seconds_left=self._left(),
+            seconds_left=self._history.left(self.evaluations, self.seconds),
             tau=dict(self._tau),
             budgets=self.budgets,
             reference=self.reference,
@@ -245,7 +245,7 @@ class SearchRun:
 
         retrain : a Recipe of `eeviz.nn.training`; the network is then trained on. Progress: `fine_tuning`.
         """
-        network = self.evaluator.network(self._genome(candidate))
+        network = self.evaluator.network(genome_of(candidate, self._archive, self.space))
         if retrain is not None:
             for _ in self.fine_tuning(network, retrain):
                 continue
@@ -258,15 +258,6 @@ class SearchRun:
 
         training, validation = (load_dataset(self.evaluator.dataset, split) for split in ("train", "validation"))
         yield from train(network, training, validation, recipe)
-
-    def _genome(self, candidate: Choice | int | Genome) -> Genome:
-        if isinstance(candidate, Choice):
-            return candidate.genome
-        if isinstance(candidate, int | np.integer):
-            if candidate not in self._archive:
-                raise ValueError(f"there is no candidate {candidate}: ids run from 0 to {len(self._archive) - 1}.")
-            return self._archive[int(candidate)].genome
-        return self.space.check(candidate)
 
     def _take_up(self) -> None:
         self._archive: dict[int, Candidate] = {}
@@ -312,9 +303,3 @@ class SearchRun:
     def _stopped(self, started: float) -> bool:
         late = self.seconds is not None and time.perf_counter() - started >= self.seconds
         return late or self._stop.is_set()
-
-    def _left(self) -> float | None:
-        if not self._history.rate:
-            return None
-        left = (self.evaluations - len(self._archive)) / self._history.rate
-        return left if self.seconds is None else min(left, max(0.0, self.seconds - self._clock))
