@@ -210,7 +210,8 @@ def _paths(records: ExitRecords, cost: str, values: int, prices: int) -> Iterato
     errors = (passes * records.units) @ wrong.T.astype(np.float64) / records.total_units  # (1 + V, V + 1)
     source = [-1, *(k for k, _ in nodes)]
     target = [*(k for k, _ in nodes), records.exits_count - 1]
-    added = np.array([[_added_cost(records, cost, u, v) for v in target] for u in source])
+    between = {(u, v): _added_cost(records, cost, u, v) for u in set(source) for v in set(target)}  # of exits: few
+    added = np.array([[between[u, v] for v in target] for u in source])
     forward = np.array(source)[:, None] < np.array(target)
     spent = passes.mean(axis=1)[:, None] * added
     for price in np.geomspace(0.1, 1000, prices) * records.cost(cost).static:
