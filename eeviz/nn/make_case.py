@@ -32,7 +32,7 @@ log = logging.getLogger("eeviz.make_case")
 
 SPEECH = {"designs": {"light": 0.05, "deep": 0.14}, "locations": [0, 2, 4, 6]}
 SPEECH_COLUMNS = ["deep", "light", "light", "light"]  # design per location; chosen on validation speakers of fold 0
-JOINT = JointRecipe(epochs=24, batch=64, learning_rate=0.02, label_smoothing=0.05)
+JOINT = JointRecipe(epochs=22, batch=64, learning_rate=0.05, early_weight=1.0, label_smoothing=0.05)
 ECG = {"designs": {"mlp": 0.03, "deep": 0.08}, "locations": [0, 1, 2, 3]}
 LEARNT_ON = 32_000  # drawn heartbeats
 SMALLER = (2, 3, 4)  # channels of the static networks beside the base, which has 8

@@ -16,7 +16,7 @@ def fused(segments: Sequence[nn.Module]) -> list[nn.Module]:
     made = []
     for segment in segments:
         try:
-            copy = fuse(segment)
+            copy = fuse(segment).to(memory_format=torch.channels_last)
         except (RuntimeError, ValueError, TypeError, NameError, LookupError, AttributeError):  # not to be traced again
             copy = segment
         made.append(copy)

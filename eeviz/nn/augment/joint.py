@@ -82,7 +82,9 @@ class JointRun:
         self.sized = tuple(replace(augmentation.sized[c], location=k) for k, c in enumerate(columns))
         parts = copy.deepcopy(
             nn.ModuleList([*augmentation._segments(used), *(augmentation.branches[c] for c in columns)])
-        )
+        ).to(
+            memory_format=torch.channels_last
+        )  # else single-channel inputs leave every convolution in the slower layout
         self.segments, self.branches = parts[: len(used) + 2], parts[len(used) + 2 :]
         self.columns, self.checkpoint = columns, Path(checkpoint) if checkpoint else None
         self.vary = variation(self.training, vary)
