@@ -12,11 +12,12 @@ from . import report as strips
 from .analysis import Analysis
 from .assets import style as stylesheet
 from .controls import Tuning, button, confidence_row, heading, history_row, pins_row, row
+from .foot import Foot
 from .gallery import Gallery
 from .guard import Status, guarded
 from .link import Link, to_code, to_query
 from .opening import Opening
-from .page import CopyLine, Page
+from .page import Page
 from .router import HIDEABLE, Router
 from .state import ExplorerState
 from .style import Style
@@ -131,14 +132,8 @@ class ExplorerApp:
             self.state.look,
             "opening the report",
         )
-        self.code_line = CopyLine(label="Code")
-        self.url_line = CopyLine(label="Link")
-        self.projector = widgets.Checkbox(
-            value=self.state.projector,
-            description="projector (large type)",
-            indent=False,
-            layout=widgets.Layout(width="auto"),
-        )
+        self.foot = Foot(self)
+        self.code_line, self.url_line = self.foot.code_line, self.foot.url_line
         panel = [history_row(self), confidence_row(self)]
         if "tuning" not in hide:
             panel += [heading("Find thresholds"), self.tuning.box]
@@ -157,7 +152,7 @@ class ExplorerApp:
         if "tabs" not in hide:
             children.append(self._tabs())
         if "code" not in hide:
-            children.append(widgets.VBox([self.code_line, self.url_line, self.projector]))
+            children.append(self.foot)
         if "open" not in hide:
             self.opening = Opening(self)
             children.append(self.opening.box)
@@ -197,7 +192,6 @@ class ExplorerApp:
         )
         self.page.observe(g(lambda c: setattr(state, "theme", c.new), "following the theme"), "theme")
         self.page.observe(g(lambda _: self._link(), "writing the link"), ["href", "query"])
-        self.projector.observe(g(lambda c: setattr(state, "projector", c.new), "changing the type size"), "value")
         if self.gallery is not None:
             self.gallery.observe(g(lambda c: setattr(state, "selected", c.new), "selecting a sample"), "selected")
         self._dress()
@@ -258,11 +252,10 @@ class ExplorerApp:
         self.report_html.value = f'<p class="ee-sentence">{words}</p>'
 
     def _link(self) -> None:
-        self.page.state, self.page.code = self.link.query, self.link.code
-        self.code_line.text, self.url_line.text = self.link.code, self.link.url
+        self.foot.link(self.link.code, self.link.query)
 
     def _dress(self) -> None:
-        self.router.projector = self.projector.value = self.state.projector
+        self.foot.dress()
+        self.router.projector = self.state.projector
         if self.gallery is not None:
             self.gallery.projector = self.state.projector
-        (self.box.add_class if self.state.projector else self.box.remove_class)("ee-projector")

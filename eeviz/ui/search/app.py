@@ -9,8 +9,9 @@ import ipywidgets as widgets
 from ...core.tradeoff import Point
 from ..assets import style as stylesheet
 from ..controls import button, heading, row
+from ..foot import Foot
 from ..guard import Status, guarded
-from ..page import CopyLine, Page
+from ..page import Page
 from ..style import Style
 from . import exports
 from .below import Below
@@ -151,13 +152,8 @@ class LabApp:
         left = widgets.VBox([heading("Accuracy against cost, live"), self.chart.box], layout=column)
         right = () if "network" in hide else (widgets.VBox([self.panel.box], layout=column),)
         first.children = (left, *right)
-        self.code_line, self.url_line = CopyLine(label="Code"), CopyLine(label="Link")
-        self.projector = widgets.Checkbox(
-            value=self.state.projector,
-            description="projector (large type)",
-            indent=False,
-            layout=widgets.Layout(width="auto"),
-        )
+        self.foot = Foot(self)
+        self.code_line, self.url_line = self.foot.code_line, self.foot.url_line
         css = widgets.HTML(f"<style>{stylesheet('app.css')}</style>")
         children = [css, self.page]
         children += [] if "form" in hide else [self.form.box]
@@ -166,7 +162,7 @@ class LabApp:
         children += [self.status, first]
         children += [] if "tabs" in hide else [self._tabs()]
         children += [] if "explorer" in hide else [self.below.box]
-        children += [] if "code" in hide else [widgets.VBox([self.code_line, self.url_line, self.projector])]
+        children += [] if "code" in hide else [self.foot]
         box = widgets.VBox(children, layout=widgets.Layout(width="100%"))
         box.add_class("ee-app")
         box.add_class("ee-lab")
@@ -214,7 +210,6 @@ class LabApp:
         state.observe(g(lambda _: self._dress(), "following the look"), ["theme", "projector"])
         self.page.observe(g(lambda c: setattr(state, "theme", c.new), "following the theme"), "theme")
         self.page.observe(g(lambda _: self._link(), "writing the link"), ["href", "query"])
-        self.projector.observe(g(lambda c: setattr(state, "projector", c.new), "changing the type size"), "value")
         self.table.observe(g(lambda c: self._row_chosen(c.new), "selecting a candidate"), "chosen")
 
     def _news(self) -> None:
@@ -265,16 +260,12 @@ class LabApp:
     def _link(self) -> None:
         settings = self.state.settings
         query = to_query(settings) | ({"projector": "1"} if self.state.projector else {})
-        code = to_code(settings, self.store)
-        self.page.state, self.page.code = query, code
-        self.code_line.text, self.url_line.text = code, self.page.address(query)
+        self.foot.link(to_code(settings, self.store), query)
 
     def _dress(self) -> None:
-        large = self.state.projector
-        self.projector.value = large
+        self.foot.dress()
         for part in (self.runline, self.panel.drawing, self.table, self.compare.drawing):
-            part.projector = large
-        (self.box.add_class if large else self.box.remove_class)("ee-projector")
+            part.projector = self.state.projector
         for view in (self.chart, *self.charts):
             view.changed()
         self.below.dress()
