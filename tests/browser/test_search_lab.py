@@ -20,15 +20,15 @@ PLACE = """() => {
 
 
 @pytest.fixture
-def lab(host, page):
+def opened(host, page):  # not "lab": that is the fixture of JupyterLab, which `host` asks for
     dashboard = host.open(page, "tests/search.ipynb")
     expect(dashboard.output.get_by_role("button", name="Start")).to_be_enabled(timeout=60_000)
     expect(dashboard.output.locator(".js-plotly-plot .main-svg").first).to_be_visible(timeout=60_000)
     return dashboard
 
 
-def test_a_search(lab, page):
-    out = lab.output
+def test_a_search(opened, page):
+    lab, out = opened, opened.output
     press = lambda name: out.get_by_role("button", name=name, exact=True).click()  # noqa: E731
 
     # nothing yet: the page says what to do, and nothing can be paused
