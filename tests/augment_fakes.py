@@ -43,6 +43,7 @@ def pictures(count, seed, model):
 
 def fake(count=640):
     """Keyword arguments of `augment_lab`: a model and its data."""
+    torch.set_num_threads(1)  # a second one waits for cores that other tests use
     model = classifier()
     parts = {name: pictures(count, k, model) for k, name in enumerate(("calibration", "training", "report"))}
     return {"model": model, **parts, "options": {"mean": MEAN, "std": STD}}

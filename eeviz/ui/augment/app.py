@@ -14,8 +14,9 @@ from ...core.tradeoff import Point
 from ..assets import style as stylesheet
 from ..controls import heading, row
 from ..embedded import Embedded
+from ..foot import Foot
 from ..guard import Status, guarded
-from ..page import CopyLine, Page
+from ..page import Page
 from ..search import exports
 from ..search.views.chart import LabView
 from ..style import Style
@@ -152,13 +153,7 @@ class AugmentApp:
         first.children = tuple(
             widgets.VBox([heading(view.title), view.box], layout=column) for view in (self.depth, self.chart)
         )
-        self.code_line, self.url_line = CopyLine(label="Code"), CopyLine(label="Link")
-        self.projector = widgets.Checkbox(
-            value=self.state.projector,
-            description="projector (large type)",
-            indent=False,
-            layout=widgets.Layout(width="auto"),
-        )
+        self.foot = Foot(self)
         children = [widgets.HTML(f"<style>{stylesheet('app.css')}</style>"), self.page]
         children += [] if "form" in hide else [self.form.box]
         children += [] if "run" in hide else [self.runline]
@@ -166,7 +161,7 @@ class AugmentApp:
         children += [] if "platform" in hide else [self.panel.box]
         children += [] if "tabs" in hide else [self._tabs()]
         children += [] if "explorer" in hide else [self.below.box]
-        children += [] if "code" in hide else [widgets.VBox([self.code_line, self.url_line, self.projector])]
+        children += [] if "code" in hide else [self.foot]
         box = widgets.VBox(children, layout=widgets.Layout(width="100%"))
         box.add_class("ee-app")
         box.add_class("ee-lab")
@@ -203,7 +198,6 @@ class AugmentApp:
         state.observe(g(lambda _: self._dress(), "following the look"), ["theme", "projector"])
         self.page.observe(g(lambda c: setattr(state, "theme", c.new), "following the theme"), "theme")
         self.page.observe(g(lambda _: self._link(), "writing the link"), ["href", "query"])
-        self.projector.observe(g(lambda c: setattr(state, "projector", c.new), "changing the type size"), "value")
 
     def _list(self) -> None:
         self.locations.value = strips.table(self.state.anatomy)
@@ -211,16 +205,12 @@ class AugmentApp:
     def _link(self) -> None:
         settings: Settings = self.state.settings
         query = to_query(settings) | ({"projector": "1"} if self.state.projector else {})
-        code = to_code(settings)
-        self.page.state, self.page.code = query, code
-        self.code_line.text, self.url_line.text = code, self.page.address(query)
+        self.foot.link(to_code(settings), query)
 
     def _dress(self) -> None:
-        large = self.state.projector
-        self.projector.value = large
+        self.foot.dress()
         for part in (self.runline, self.panel.drawing):
-            part.projector = large
-        (self.box.add_class if large else self.box.remove_class)("ee-projector")
+            part.projector = self.state.projector
         for view in (self.depth, self.chart, self.figures):
             view.changed()
         self.below.dress()

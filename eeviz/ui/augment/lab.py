@@ -62,12 +62,12 @@ class AugmentLab:
     @property
     def code(self) -> str:
         """The line that opens the lab with these settings."""
-        return self._app.code_line.text
+        return self._app.foot.code_line.text
 
     @property
     def url(self) -> str:
         """The address that opens the lab with these settings in Voila."""
-        return self._app.url_line.text
+        return self._app.foot.url_line.text
 
     @property
     def widget(self):
