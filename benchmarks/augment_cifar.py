@@ -165,7 +165,7 @@ def figures_of(mode: str, name: str, records: ee.ExitRecords, flow: dict) -> Non
             f"augment, {mode}: {name}",
             figures,
             **bars,
-            asked_drop_pp=100 * (drop - MARGIN),
+            asked_drop_pp=round(100 * (drop - MARGIN), 2),
             images=flow["images"],
             branches=flow["branches"],
             chosen=sorted({records.exits[k] for pair in made.policies for p in pair for k in np.flatnonzero(p.kept)}),
