@@ -10,6 +10,7 @@ import pytest
 
 import eeviz as ee
 from eeviz import paths
+from eeviz.core.tradeoff import static_curve
 from eeviz.demos import Demo, demos, load_demo
 
 
@@ -102,7 +103,7 @@ def test_every_file_is_in_the_manifest_unchanged(demo, manifest):
         assert len(content) == entry["bytes"]
         assert entry["licence"]
         assert entry["date"]
-        assert entry["command"].startswith("python -m eeviz.nn.make_")
+        assert entry["command"].startswith(("python -m eeviz.nn.make_", "python -m eeviz.hardware.make_"))
 
 
 def test_the_data_stays_small():
@@ -152,3 +153,27 @@ def test_the_network_says_what_the_tables_say(demo):
     assert clear.sum() > 490
     assert (answer.exit_of == routing.exit_of)[clear].all()
     assert (answer.predicted == some.predicted[np.arange(500), routing.exit_of])[clear].all()
+
+
+def test_use_cases_ship_records_that_choose_and_records_that_report():
+    for name, exits, classes in (("ecg", 9, 4), ("speech", 5, 12)):
+        made = load_demo(name)
+        for records in (made.validation, made.test):
+            assert records.exits_count == exits
+            assert len(records.classes) == classes
+            assert records.group is not None
+            assert all(len(network.right(records.split)) == len(records) for network in made.static)
+        assert not set(made.validation.group) & set(made.test.group)
+        assert made.validation.temperature == made.test.temperature
+        assert made.shifted == ()
+        with pytest.raises(ValueError, match="records alone"):
+            made.network()
+
+
+def test_static_networks_count_with_the_weights_of_the_records():
+    made = load_demo("ecg")
+    records = made.validation
+    points = static_curve(made.static, "macs", "validation", len(records), records.weight)
+    right = made.static[-1].right("validation")
+    recalls = [right[records.label == k].mean() for k in range(3)]
+    assert np.isclose(points[-1].accuracy, np.mean(recalls))

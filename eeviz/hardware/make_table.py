@@ -134,7 +134,14 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--layers", nargs="+", choices=SOURCES, default=list(SOURCES))
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes")
     given = parser.parse_args(arguments)
-    bits = [Bits(*map(int, text.split("/"))) for text in given.bits]
+    try:
+        _make(given)
+    except (ValueError, ImportError) as error:
+        parser.error(str(error))
+
+
+def _make(given: argparse.Namespace) -> None:
+    bits = [Bits.of(text) for text in given.bits]
     operations = set().union(*(SOURCES[name]() for name in given.layers))
     for b in bits:
         for between in given.between:

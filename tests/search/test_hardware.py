@@ -139,3 +139,16 @@ def test_the_two_level_method_chooses_bits(bits_evaluator, monkeypatch):
         assert len(run.archive) == 3
         assert not any(c.failed for c in run.archive)
         assert {c.genome[0] for c in run.archive} == {0, 1, 2}
+
+
+def test_a_published_method_takes_the_one_threshold_from_its_gene(bits_evaluator, monkeypatch):
+    monkeypatch.setattr(QuantizedEvaluator, "_costs", lambda self, plan: {"macs": plan.macs()})
+    with ee.search(bits_evaluator.space, "noise", method="edanas", evaluator=bits_evaluator, evaluations=3) as run:
+        for _ in run:
+            pass
+        assert not any(c.failed for c in run.archive)
+        for candidate in run.archive:
+            option = bits_evaluator.space.genes[-1].options[candidate.genome[-1]]
+            for i in range(len(candidate.points)):
+                kept = [t for t in candidate.points.policy(i).thresholds if t is not None]
+                assert kept == pytest.approx([option] * len(kept))

@@ -39,7 +39,12 @@ def fixed_head(gene: Gene) -> int:
 
 
 def thresholds_of(space: SearchSpace, genome, exits: list[int]) -> np.ndarray:
-    """(K,) float32 thresholds that the genome gives the stages `exits` (0 = first exit); 1 = no exit comes as NaN."""
+    """(K,) float32 thresholds that the genome gives the stages `exits` (0 = first exit); 1 = no exit comes as NaN.
+
+    A space with a single threshold gene has one threshold for all exits.
+    """
     genes = [i for i, gene in enumerate(space.genes) if gene.group == "thresholds"]
+    if len(genes) == 1:
+        genes *= max(exits, default=0) + 1
     values = np.array([space.genes[genes[k]].options[genome[genes[k]]] for k in exits], dtype=np.float32)
     return np.where(values < 1, values, np.float32(np.nan))

@@ -1,0 +1,38 @@
+"""The command that trains one architecture of a space and saves it."""
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+
+from eeviz.core.space import SearchSpace
+from eeviz.datasets import Dataset
+from eeviz.nn import make_network
+from eeviz.nn.planned_file import load_network, load_space
+
+
+def test_trains_saves_and_resumes(tmp_path, monkeypatch, capsys):
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (160, 16, 16), dtype=np.uint8)
+    data = Dataset(images, np.arange(160) % 3, ("a", "b", "c"), "noise", "train", "")
+    monkeypatch.setattr(make_network, "load_dataset", lambda name, split: data)
+    arguments = [
+        "--dataset",
+        "noise",
+        "--width",
+        "0.1",
+        "--epochs",
+        "1",
+        "--threads",
+        "1",
+        "--out",
+        str(tmp_path / "net"),
+    ]
+    make_network.main(arguments)
+    assert "epoch 1/1" in capsys.readouterr().out
+    network, space = load_network(tmp_path / "net"), load_space(tmp_path / "net")
+    assert space == SearchSpace.preset("zniber", input=(1, 16, 16), classes=3, width=0.1)
+    assert network.exits_count == 12
+    weights = (tmp_path / "net" / "weights.safetensors").read_bytes()
+    make_network.main(arguments)  # the checkpoint holds every epoch: nothing is trained again
+    assert (tmp_path / "net" / "weights.safetensors").read_bytes() == weights
