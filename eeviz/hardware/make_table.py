@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from itertools import product
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -133,27 +134,25 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--bits", nargs="+", default=["8/8", "4/4"], help="weights/activations, as 4/8")
     parser.add_argument("--layers", nargs="+", choices=SOURCES, default=list(SOURCES))
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes")
-    given = parser.parse_args(arguments)
     try:
-        _make(given)
+        for line in made(parser.parse_args(arguments)):
+            print(line, flush=True)
     except (ValueError, ImportError) as error:
         parser.error(str(error))
 
 
-def _make(given: argparse.Namespace) -> None:
+def made(given: argparse.Namespace) -> Iterator[str]:
+    """Make the tables that the command asks for; a line of progress every ten seconds and at each table's end."""
     bits = [Bits.of(text) for text in given.bits]
     operations = set().union(*(SOURCES[name]() for name in given.layers))
-    for b in bits:
-        for between in given.between:
-            for accelerator in given.accelerators:
-                path = given.out / tables.file_name(accelerator, between)
-                started, shown = time.monotonic(), 0.0
-                for done, total in fill(path, accelerator, between, operations, [b], given.workers):
-                    if time.monotonic() - shown > 10 or done == total:
-                        shown = time.monotonic()
-                        print(
-                            f"{accelerator} {between} {b}: {done}/{total} layers, {shown - started:.0f} s", flush=True
-                        )
+    for b, between, accelerator in product(bits, given.between, given.accelerators):
+        path = given.out / tables.file_name(accelerator, between)
+        started = shown = time.monotonic()
+        for done, total in fill(path, accelerator, between, operations, [b], given.workers):
+            if time.monotonic() - shown > 10 or done == total:
+                shown = time.monotonic()
+                yield f"{accelerator} {between} {b}: {done}/{total} layers, {shown - started:.0f} s"
+        noted(path)
 
 
 if __name__ == "__main__":
