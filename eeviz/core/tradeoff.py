@@ -57,13 +57,15 @@ def baseline_points(records: ExitRecords, cost: str = "macs", max_drop: float = 
         yield current_point(records, policy, cost, name)
 
 
-def static_curve(static, cost: str, split: str, samples: int) -> tuple[Point, ...]:
+def static_curve(static, cost: str, split: str, samples: int, weight=None) -> tuple[Point, ...]:
     """Static networks by rising MACs; empty for another cost, or where a network was not measured on these samples.
 
-    static : values with name, macs and right(split) -> (N,) bool.
+    static : values with name, macs and right(split) -> (N,) bool. weight (N,) : of the records, if they have one.
     """
     if cost != "macs":
         return ()
     known = [(network, network.right(split)) for network in static]
-    points = [Point(n.name, float(np.mean(right)), n.macs) for n, right in known if len(right) == samples]
+    points = [
+        Point(n.name, float(np.average(right, weights=weight)), n.macs) for n, right in known if len(right) == samples
+    ]
     return tuple(sorted(points, key=lambda point: point.mean_cost))

@@ -101,7 +101,10 @@ class ExplorerApp:
 
     def _compute_points(self) -> None:
         state = self.state
-        self.static_points = tradeoff.static_curve(state.static, state.cost, state.records.split, len(state.records))
+        records = state.records
+        self.static_points = tradeoff.static_curve(
+            state.static, state.cost, records.split, len(records), records.weight
+        )
         self.pin_points = tradeoff_view.pin_points(self)
         self.shifted_points = tradeoff_view.shifted_points(self)
 
