@@ -112,11 +112,7 @@ def main() -> None:
         "microseconds_a_sample_static": 1e6 * whole / count,
         "accuracy": routing.accuracy,
         "accuracy_static": float(np.mean(records.predicted[:, -1] == timed.labels)),
-        "exits": [
-            name
-            for name, t in zip(records.exits or own_names(evaluator, own), policy.thresholds, strict=False)
-            if t is not None
-        ],
+        "exits": [name for name, t in zip(own_names(evaluator, own), policy.thresholds, strict=False) if t is not None],
         "share": [round(float(s), 4) for s in routing.share],
         "routed_otherwise": int(differ.sum()),
         "of_them_near_a_threshold": int((differ & close).sum()),
