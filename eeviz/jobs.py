@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import enum
 import logging
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 log = logging.getLogger(__name__)
+
+# A thread that wants the interpreter waits this long for a busy one to give it up. Each message of the page costs several
+# such waits while a job computes; Python's own 5 ms add up to a slider that lags.
+SWITCH_SECONDS = 0.0005
 
 
 class JobState(enum.Enum):
@@ -52,6 +57,7 @@ class Job:
         if self._inline:
             self._go(run, work)
             return
+        sys.setswitchinterval(min(SWITCH_SECONDS, sys.getswitchinterval()))
         self._thread = threading.Thread(target=self._go, args=(run, work), daemon=True, name="eeviz-job")
         self._thread.start()
 

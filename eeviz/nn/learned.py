@@ -43,7 +43,7 @@ class LearnedExitNetwork(EarlyExitNetwork):
         own = [output[:, classes].sigmoid() for output in outputs[:-1]]
         return logits, torch.stack(own, dim=1) if own else logits.new_zeros(len(logits), 0)
 
-    def infer(self, x, policy: Policy, measure: str = MEASURE, temperature=None, chunk: int = 128):
+    def infer(self, x, policy: Policy, measure: str = MEASURE, temperature=None, chunk: int = 256):
         """As `EarlyExitNetwork.infer`, by the learned confidences. Raises ValueError for a policy that removes exits."""
         if measure != MEASURE or temperature is not None:
             raise ValueError(f"this network's confidence is learned: expected measure {MEASURE!r}, no temperature.")

@@ -95,11 +95,11 @@ class EarlyExitNetwork(nn.Module):
         return fold(copy.deepcopy(self).eval()).to(memory_format=torch.channels_last)
 
     @torch.inference_mode()
-    def infer(self, x, policy: Policy, measure: str = "max_probability", temperature=None, chunk: int = 128):
+    def infer(self, x, policy: Policy, measure: str = "max_probability", temperature=None, chunk: int = 256):
         """Early-exit inference that stops computing a sample where it leaves, and skips the heads of removed exits.
 
         x : float (N, channels, H, W), or uint8 images as in `prepare`. temperature : (E,) or None, as in the records.
-        chunk : samples computed together; small chunks stay in the processor's cache.
+        chunk : samples computed together; of small chunks so few samples reach the end that the cores idle.
         Equals `route` on this network's records except for samples within 1e-5 of a threshold (rounding differs with
         the batch). Raises ValueError for a policy of another length.
         """

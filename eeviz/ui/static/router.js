@@ -5,7 +5,7 @@ import { headline } from "./headline.js";
 import { patterns, picture } from "./picture.js";
 import { figures, howMany, percent } from "./route.js";
 
-const REST = 150; // ms without a change that count as rest
+const REST = 60; // ms without a change that count as rest; a key held down repeats every 33 ms or so
 const HELD = 500; // the same while the pointer still holds a thumb: a slow hand or a busy machine is no rest
 const STACKED = 52; // width in font sizes below which controls and picture stand one above the other
 let instances = 0;
