@@ -129,7 +129,7 @@ def test_derived_figures_of_presets_follow_from_what_they_name():
     cycles = 120e6 / 9.997 - (2.66e6 - 0.288e6) / per_cycle
     assert big.operators["depthwise"] == pytest.approx(150e6 * 0.288e6 / cycles, rel=0.02)
     bluetooth, internet = Platform.preset("sensor-gateway-cloud").links
-    assert bluetooth.energy_per_byte == pytest.approx((4.8e-3 + 4.6e-3) * 3 * 8 / 702.8e3, rel=0.01)
+    assert bluetooth.energy_per_byte == pytest.approx((6.40e-3 + 6.26e-3) * 3 * 8 / 702.8e3, rel=0.01)
     assert internet.energy_per_byte == pytest.approx(0.06 * 3.6e6 / 1e9 / 2**5)
 
 
