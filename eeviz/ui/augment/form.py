@@ -128,7 +128,8 @@ class Form:
         said = []
         if own:
             said.append(
-                f"Checkpoint: {self.state.given_model}."
+                f"Checkpoint: {self.state.given_model}. One half of the test samples decides, the other half reports: the "
+                "model has most likely seen all training samples."
                 if self.state.given_model
                 else "Weights alone (.safetensors, or a state_dict by torch.save); any other model: ee.augment(model, data)."
             )
