@@ -30,9 +30,7 @@ def clips(split, speakers):
     rng = np.random.default_rng(len(split))
     classes = tuple(f"word{k}" for k in range(12))
     images = rng.normal(-5, 3, (144, 49, 40, 1)).astype(np.float16)
-    return Dataset(
-        images, np.arange(144) % 12, classes, "speech-commands", split, "made up", rng.choice(speakers, 144)
-    )
+    return Dataset(images, np.arange(144) % 12, classes, "speech-commands", split, "made up", rng.choice(speakers, 144))
 
 
 @pytest.fixture

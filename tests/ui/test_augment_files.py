@@ -89,6 +89,7 @@ def test_a_file_that_would_run_code_is_refused_and_does_not_run(tmp_path, cifar)
         ("list.pt", json.dumps([1, 2]).encode(), "list.pt"),
         ("other.safetensors", save({"conv1.weight": torch.zeros(1)}), "other.safetensors does not fit resnet20"),
     ],
+    ids=["torn", "torn archive", "no weights", "another network"],
 )
 def test_damaged_and_foreign_checkpoints_are_refused_by_their_own_names(cifar, name, data, words):
     app = started(name, data)
@@ -120,7 +121,7 @@ def test_a_training_that_was_killed_is_taken_up(tmp_path, monkeypatch):
         training.open()
         return training, training.steps()
 
-    killed, steps = begun()
+    _, steps = begun()
     while next(steps).step < 5:
         pass
     again, steps = begun()
