@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import plotly.graph_objects as go
-
 from .figures import ink
 from .theme import exit_colors, exit_patterns
 
@@ -50,7 +48,7 @@ class Style:
     def patterns(self, exits: int) -> tuple[str, ...]:
         return exit_patterns(exits)
 
-    def layout(self, height: int = 380, **more) -> go.Layout:
+    def layout(self, height: int = 380, **more) -> dict:
         """Layout of one chart; heights in CSS pixels grow in projector mode."""
         base = {
             "height": int(height * (1.25 if self.projector else 1)),
@@ -58,7 +56,7 @@ class Style:
             "dragmode": False,
             "legend": self.legend("top"),
         }
-        return go.Layout({**base, **more})
+        return {**base, **more}
 
     def legend(self, side: str) -> dict:
         """A legend in one row at the "top" or "bottom" of the figure; placed by the figure, it cannot push the axes."""

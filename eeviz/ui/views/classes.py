@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-import plotly.graph_objects as go
 
 from ...core import metrics, text
 from ..style import escape_plotly, exit_labels
+from ..traces import Drawing, bar
 from .view import Chart
 
 
@@ -20,14 +20,14 @@ def _flow(app) -> tuple[list[str], np.ndarray, np.ndarray]:
     return [name for name, here in zip(names, seen, strict=True) if here], share[order], order
 
 
-def draw(app) -> go.Figure:
+def draw(app) -> Drawing:
     style, records = app.style, app.state.records
     labels = exit_labels(records)
     names, share, order = _flow(app)
     ordered = [escape_plotly(names[i]) for i in order]
     colors, patterns = style.colors(records.exits_count), style.patterns(records.exits_count)
     traces = [
-        go.Bar(
+        bar(
             y=ordered,
             x=100 * share[:, k],
             orientation="h",
@@ -51,7 +51,7 @@ def draw(app) -> go.Figure:
         xaxis={"title": {"text": "share of the class leaving at each exit (%)"}, "range": [0, 100]},
         yaxis={"type": "category", "categoryorder": "array", "categoryarray": ordered},
     )
-    return go.Figure(traces, layout)
+    return Drawing(traces, layout)
 
 
 def describe(app) -> str:

@@ -59,9 +59,7 @@ def draw(app) -> go.Figure:
         annotations=[*titles, *notes],
         margin={"l": 64, "r": 16, "t": 84, "b": 52},
     )
-    figure.layout.update(
-        {key: value for key, value in layout.to_plotly_json().items() if key not in ("xaxis", "yaxis")}
-    )
+    figure.layout.update({key: value for key, value in layout.items() if key not in ("xaxis", "yaxis")})
     figure.layout.update(axes)
     return figure
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import plotly.graph_objects as go
-
 from ...core import metrics, text
 from ..style import exit_labels
+from ..traces import Drawing, bar
 from .view import Chart
 
 
-def draw(app) -> go.Figure:
+def draw(app) -> Drawing:
     state, style = app.state, app.style
     records, routing = state.records, state.routing
     own = 100 * metrics.own_accuracy(records)
@@ -20,7 +19,7 @@ def draw(app) -> go.Figure:
         for name, share in zip(exit_labels(records), routing.share, strict=True)
     ]
     traces = [
-        go.Bar(
+        bar(
             x=names,
             y=own,
             name="on all samples",
@@ -29,7 +28,7 @@ def draw(app) -> go.Figure:
             textposition="outside",
             cliponaxis=False,
         ),
-        go.Bar(
+        bar(
             x=names,
             y=left,
             name="on the samples that left here",
@@ -49,7 +48,7 @@ def draw(app) -> go.Figure:
         yaxis={"title": {"text": "accuracy (%)"}, "range": [max(0, 10 * int((low - 5) // 10)), 104]},
         xaxis={"type": "category"},
     )
-    return go.Figure(traces, layout)
+    return Drawing(traces, layout)
 
 
 def describe(app) -> str:

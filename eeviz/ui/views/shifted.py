@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import plotly.graph_objects as go
-
 from ...core import text
 from ...core.policy import route
 from ..style import escape_plotly, exit_labels
+from ..traces import Drawing, bar
 from .view import Chart
 
 
@@ -17,13 +16,13 @@ def _routings(app):
     return rows[::-1]
 
 
-def draw(app) -> go.Figure:
+def draw(app) -> Drawing:
     style, records = app.style, app.state.records
     labels = exit_labels(records)
     rows = _routings(app)
     colors, patterns = style.colors(records.exits_count), style.patterns(records.exits_count)
     traces = [
-        go.Bar(
+        bar(
             y=[escape_plotly(label) for label, _ in rows],
             x=[100 * r.share[k] for _, r in rows],
             orientation="h",
@@ -47,7 +46,7 @@ def draw(app) -> go.Figure:
         xaxis={"title": {"text": "share of the samples leaving at each exit (%)"}, "range": [0, 100]},
         yaxis={"type": "category"},
     )
-    return go.Figure(traces, layout)
+    return Drawing(traces, layout)
 
 
 def describe(app) -> str:

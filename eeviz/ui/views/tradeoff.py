@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
-import plotly.graph_objects as go
 
 from ...core import text, tradeoff
 from ...core.policy import route
 from ..style import escape_plotly
+from ..traces import Drawing, scatter
 from .view import Chart
 
 FRONT = 0
 
 
-def draw(app) -> go.Figure:
+def draw(app) -> Drawing:
     state, analysis, style = app.state, app.analysis, app.style
     records, cost, unit = state.records, state.cost, state.routing.unit
     colors = style.colors(records.exits_count)
@@ -64,7 +64,7 @@ def draw(app) -> go.Figure:
         legend=style.legend("bottom"),
         margin={"l": 64, "r": 16, "t": 16, "b": 112},
     )
-    return go.Figure(traces, layout)
+    return Drawing(traces, layout)
 
 
 def describe(app) -> str:
@@ -115,10 +115,10 @@ def _static_places(count: int) -> list[str]:
     return ["bottom right", *["top left"] * (count - 2), "bottom left"][:count]
 
 
-def _line(front, name: str, color: str, unit: str, dash: str) -> go.Scatter:
+def _line(front, name: str, color: str, unit: str, dash: str) -> dict:
     if front is None:
-        return go.Scatter(x=[], y=[], name=name, mode="lines+markers", showlegend=False)
-    return go.Scatter(
+        return scatter(x=[], y=[], name=name, mode="lines+markers", showlegend=False)
+    return scatter(
         x=front.mean_cost,
         y=100 * front.accuracy,
         name=name,
@@ -138,7 +138,7 @@ def _thresholds(rows: np.ndarray) -> list[str]:
 def _marks(name, points, style, unit, *, symbol, color, labels=(), size=10, mode="markers+text", place="top center"):
     if labels == ():
         labels = [point.name for point in points]
-    return go.Scatter(
+    return scatter(
         x=[point.mean_cost for point in points],
         y=[100 * point.accuracy for point in points],
         name=name,

@@ -11,14 +11,15 @@ import numpy as np
 import plotly.graph_objects as go
 
 from ..figures import dress, figure
+from ..traces import Drawing
 
 
 @dataclass(frozen=True)
 class Chart:
-    """What makes a view: title of its tab, draw(app) -> go.Figure with a fixed list of traces, describe(app) -> text."""
+    """What makes a view: title of its tab, draw(app) -> what it shows, with a fixed list of traces, describe(app) -> text."""
 
     title: str
-    draw: Callable[[object], go.Figure]
+    draw: Callable[[object], Drawing | go.Figure]  # go.Figure: where plotly lays out subplots
     describe: Callable[[object], str]
     click: Callable[[object, int, int], None] | None = None  # app, trace, point
 
@@ -75,7 +76,7 @@ class View:
         style = self.app.style
         return {"theme": style.theme, "projector": style.projector, "exits": self.app.state.records.exits_count}
 
-    def _build(self, fresh: go.Figure) -> None:
+    def _build(self, fresh: Drawing | go.Figure) -> None:
         self._look = self._wanted_look()
         self._drawn = _plain(fresh)
         self.figure = figure(fresh.data, _layout(fresh), **self._look)
@@ -96,9 +97,11 @@ class View:
         return clicked
 
 
-def _plain(figure: go.Figure) -> list[dict]:
+def _plain(drawn: Drawing | go.Figure) -> list[dict]:
     """The properties of each trace, then of the layout."""
-    return [*(trace.to_plotly_json() for trace in figure.data), _layout(figure)]
+    if isinstance(drawn, Drawing):
+        return [*drawn.data, dict(drawn.layout)]
+    return [*(trace.to_plotly_json() for trace in drawn.data), _layout(drawn)]
 
 
 def _same(a, b) -> bool:
@@ -109,5 +112,7 @@ def _same(a, b) -> bool:
     return type(a) is type(b) and not isinstance(a, np.ndarray) and bool(a == b)
 
 
-def _layout(figure: go.Figure) -> dict:
-    return {name: value for name, value in figure.layout.to_plotly_json().items() if name != "template"}
+def _layout(drawn: Drawing | go.Figure) -> dict:
+    if isinstance(drawn, Drawing):
+        return dict(drawn.layout)
+    return {name: value for name, value in drawn.layout.to_plotly_json().items() if name != "template"}

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
-import plotly.graph_objects as go
 
 from ....core import text
 from ...style import escape_plotly
+from ...traces import Drawing, scatter
 from ...views.view import Chart
 from ..palette import DESIGNS
 
 
-def draw(app) -> go.Figure:
+def draw(app) -> Drawing:
     state, style = app.state, app.style
     anatomy = state.anatomy
     shown = _accuracy(state)
@@ -19,7 +19,7 @@ def draw(app) -> go.Figure:
     traces += [_design(app, design, shown) for design in DESIGNS]
     final = None if state.trained is None else 100 * state.trained.final
     traces.append(
-        go.Scatter(
+        scatter(
             x=np.array([] if final is None else [0.0, 100.0]),
             y=np.array([] if final is None else [final, final]),
             name="the model itself",
@@ -44,7 +44,7 @@ def draw(app) -> go.Figure:
         legend=style.legend("bottom"),
         margin={"l": 64, "r": 16, "t": 30, "b": 112 if style.projector else 96},
     )
-    return go.Figure(traces, layout)
+    return Drawing(traces, layout)
 
 
 def describe(app) -> str:
@@ -82,12 +82,12 @@ def _accuracy(state) -> np.ndarray | None:
     return None if state.learning is None else state.learning.accuracy
 
 
-def _design(app, design: str, shown) -> go.Scatter:
+def _design(app, design: str, shown) -> dict:
     anatomy, look = app.state.anatomy, DESIGNS[design]
     own = [] if anatomy is None else [b for b, branch in enumerate(anatomy.branches) if branch.design == design]
     places = () if anatomy is None else anatomy.chosen
     color = look.color(app.style.theme)
-    return go.Scatter(
+    return scatter(
         x=np.array([100 * places[anatomy.branches[b].place].share for b in own]),
         y=np.array([np.nan if shown is None else 100 * shown[b] for b in own]),
         customdata=[_words(anatomy, b) for b in own],
@@ -100,11 +100,11 @@ def _design(app, design: str, shown) -> go.Scatter:
     )
 
 
-def _rug(app, chosen: bool) -> go.Scatter:
+def _rug(app, chosen: bool) -> dict:
     """Marks at the foot: every candidate location."""
     anatomy, style = app.state.anatomy, app.style
     places = [] if anatomy is None else [place for place in anatomy.places if place.chosen == chosen]
-    return go.Scatter(
+    return scatter(
         x=np.array([100 * place.share for place in places]),
         y=np.zeros(len(places)),
         yaxis="y",

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import numpy as np
-import plotly.graph_objects as go
 
 from ....core import text
+from ...traces import Drawing, scatter
 from ...views.view import Chart
 
 DEEPEST = 10.0
 """Percentage points below the best that the chart reaches down at most."""
 
 
-def draw(app) -> go.Figure:
+def draw(app) -> Drawing:
     state, style = app.state, app.style
     decision = state.decision
     unit = "" if decision is None else decision.front.unit
     x, y = (np.zeros(0), np.zeros(0)) if decision is None else (decision.front.mean_cost, 100 * decision.front.accuracy)
     traces = [
-        go.Scatter(
+        scatter(
             x=x,
             y=y,
             customdata=_words(state),
@@ -52,7 +52,7 @@ def draw(app) -> go.Figure:
         legend=style.legend("bottom"),
         margin={"l": 64, "r": 16, "t": 30, "b": 112 if style.projector else 96},
     )
-    return go.Figure(traces, layout)
+    return Drawing(traces, layout)
 
 
 def describe(app) -> str:
@@ -105,7 +105,7 @@ def static_cost(state) -> float | None:
     return float(state.selected.figures[name]["static"])
 
 
-def _model(app) -> go.Scatter:
+def _model(app) -> dict:
     x = static_cost(app.state)
     return _mark(
         [] if x is None else [x], [] if x is None else [100 * app.state.trained.final], "the model itself",
@@ -113,9 +113,9 @@ def _model(app) -> go.Scatter:
     )  # fmt: skip
 
 
-def _static(app) -> go.Scatter:
+def _static(app) -> dict:
     points = app.static_points
-    return go.Scatter(
+    return scatter(
         x=np.array([point.mean_cost for point in points]),
         y=np.array([100 * point.accuracy for point in points]),
         name="static networks, trained alone",
@@ -127,7 +127,7 @@ def _static(app) -> go.Scatter:
     )
 
 
-def _shortest(app) -> go.Scatter:
+def _shortest(app) -> dict:
     state = app.state
     one = None if state.beside is None else state.beside.configuration
     xs = [] if one is None else [one.mapping.route(state.trained.records).mean_cost]
@@ -135,7 +135,7 @@ def _shortest(app) -> go.Scatter:
     return _mark(xs, [] if one is None else [100 * one.accuracy], "shortest path", marker)
 
 
-def _selected(app) -> go.Scatter:
+def _selected(app) -> dict:
     one, decision = app.state.selected, app.state.decision
     here = one is not None and decision is not None and 0 <= one.index < len(decision.front)
     xs = [decision.front.mean_cost[one.index]] if here else []
@@ -144,8 +144,8 @@ def _selected(app) -> go.Scatter:
     return _mark(xs, ys, "shown below", marker)
 
 
-def _mark(xs, ys, name: str, marker: dict) -> go.Scatter:
-    return go.Scatter(
+def _mark(xs, ys, name: str, marker: dict) -> dict:
+    return scatter(
         x=np.array(xs, dtype=float),
         y=np.array(ys, dtype=float),
         name=name,

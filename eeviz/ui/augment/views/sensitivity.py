@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-import plotly.graph_objects as go
 
 from ....core import text
 from ...style import escape_plotly
+from ...traces import Drawing, scatter
 from ...views.view import Chart
 
 
-def draw(app) -> go.Figure:
+def draw(app) -> Drawing:
     found, style = app.state.sensitivity, app.style
     rows = _rows(found)
     names = [escape_plotly(name) for name in rows]
@@ -18,7 +18,7 @@ def draw(app) -> go.Figure:
     for factor, symbol, words in ((0.5, "triangle-left", "figure halved"), (2.0, "triangle-right", "figure doubled")):
         own = [rows[name].get(factor) for name in rows]
         traces.append(
-            go.Scatter(
+            scatter(
                 x=np.array([np.nan if row is None else 100 * row.saving for row in own]),
                 y=names,
                 customdata=["" if row is None else _words(row) for row in own],
@@ -49,7 +49,7 @@ def draw(app) -> go.Figure:
         legend=style.legend("top"),
         margin={"l": 64, "r": 16, "t": 40, "b": 52},
     )
-    return go.Figure(traces, layout)
+    return Drawing(traces, layout)
 
 
 def describe(app) -> str:
@@ -103,15 +103,13 @@ def _rows(found) -> dict[str, dict]:
     return {name: rows[name] for name in sorted(rows, key=lambda n: -spans[n])}
 
 
-def _spans(style, rows, names) -> go.Scatter:
+def _spans(style, rows, names) -> dict:
     xs, ys = [], []
     for name, own in zip(names, rows.values(), strict=True):
         savings = [100 * row.saving for row in own.values()]
         xs += [min(savings), max(savings), None]
         ys += [name, name, None]
-    return go.Scatter(
-        x=xs, y=ys, mode="lines", showlegend=False, hoverinfo="skip", line={"color": style.soft, "width": 3}
-    )
+    return scatter(x=xs, y=ys, mode="lines", showlegend=False, hoverinfo="skip", line={"color": style.soft, "width": 3})
 
 
 def _words(row) -> str:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-import plotly.graph_objects as go
 
 from ....core import text
 from ...style import escape_plotly
+from ...traces import Drawing, scatter
 from ...views.view import Chart
 from ..palette import LOOKS
 from ..settings import METHODS
@@ -16,7 +16,7 @@ DEEPEST = 0.30
 """How far below the best accuracy the chart reaches down at most."""
 
 
-def draw(app) -> go.Figure:
+def draw(app) -> Drawing:
     state, style = app.state, app.style
     traces = [_others(app, method) for method in METHODS]
     traces += [_front(app, method) for method in METHODS]
@@ -37,7 +37,7 @@ def draw(app) -> go.Figure:
         legend=style.legend("bottom"),
         margin={"l": 64, "r": 16, "t": 12, "b": 112 if style.projector else 96},
     )
-    return go.Figure(traces, layout)
+    return Drawing(traces, layout)
 
 
 def describe(app) -> str:
@@ -66,10 +66,10 @@ def clicked(app, trace: int, point: int) -> None:
 CHART = Chart("Accuracy against cost", draw, describe, clicked)
 
 
-def _others(app, method: str) -> go.Scatter:
+def _others(app, method: str) -> dict:
     lane, look = app.state.lanes.get(method), LOOKS[method]
     marks = () if lane is None else lane.others
-    return go.Scatter(
+    return scatter(
         **_places(marks),
         name=f"{method}: others",
         mode="markers",
@@ -80,11 +80,11 @@ def _others(app, method: str) -> go.Scatter:
     )
 
 
-def _front(app, method: str) -> go.Scatter:
+def _front(app, method: str) -> dict:
     lane, look = app.state.lanes.get(method), LOOKS[method]
     marks = () if lane is None else lane.front
     color, large = look.color(app.style.theme), app.style.projector
-    return go.Scatter(
+    return scatter(
         **_places(marks),
         name=method,
         mode="lines+markers",
@@ -110,9 +110,9 @@ def _hover(app, name: str) -> str:
     return "%{y:.2f} % at %{x:.3s} " + app.state.unit + "<br>%{customdata}<extra>" + name + "</extra>"
 
 
-def _static(app) -> go.Scatter:
+def _static(app) -> dict:
     points = app.static_points
-    return go.Scatter(
+    return scatter(
         x=np.array([point.mean_cost for point in points]),
         y=np.array([100 * point.accuracy for point in points]),
         customdata=[escape_plotly(point.name) for point in points],
@@ -125,9 +125,9 @@ def _static(app) -> go.Scatter:
     )
 
 
-def _tuned(app) -> go.Scatter:
+def _tuned(app) -> dict:
     points = app.state.tuned
-    return go.Scatter(
+    return scatter(
         x=np.array([one.mean_cost for one in points]),
         y=np.array([100 * one.accuracy for one in points]),
         customdata=[f"{one.selection.name}, {one.epochs} epochs more" for one in points],
@@ -139,9 +139,9 @@ def _tuned(app) -> go.Scatter:
     )
 
 
-def _pins(app) -> go.Scatter:
+def _pins(app) -> dict:
     pins = sorted(app.state.pins.items())
-    return go.Scatter(
+    return scatter(
         x=np.array([pin.mean_cost for _, pin in pins]),
         y=np.array([100 * pin.accuracy for _, pin in pins]),
         text=[name for name, _ in pins],
@@ -155,9 +155,9 @@ def _pins(app) -> go.Scatter:
     )
 
 
-def _selected(app) -> go.Scatter:
+def _selected(app) -> dict:
     chosen = app.state.selected
-    return go.Scatter(
+    return scatter(
         x=np.array([] if chosen is None else [chosen.mean_cost]),
         y=np.array([] if chosen is None else [100 * chosen.accuracy]),
         name="selected",

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
-import plotly.graph_objects as go
 
 from ....core import text
+from ...traces import Drawing, scatter
 from ...views.view import Chart
 from ..palette import LOOKS
 from ..settings import METHODS
 from ..summary import course, reached_by_all
 
 
-def draw(app) -> go.Figure:
+def draw(app) -> Drawing:
     state, style = app.state, app.style
     budget, shared = None if state.budget < 0 else state.budget, reached_by_all(state.lanes)
     traces = []
@@ -22,7 +22,7 @@ def draw(app) -> go.Figure:
         errors = np.zeros(0) if lane is None else course(lane, budget, shared)
         x = np.zeros(0) if lane is None else lane.seconds
         traces.append(
-            go.Scatter(
+            scatter(
                 x=x,
                 y=100 * errors,
                 customdata=np.zeros(0, int) if lane is None else lane.evaluations,
@@ -43,7 +43,7 @@ def draw(app) -> go.Figure:
         showlegend=True,
         margin={"l": 64, "r": 16, "t": 40, "b": 52},
     )
-    return go.Figure(traces, layout)
+    return Drawing(traces, layout)
 
 
 def describe(app) -> str:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-import plotly.graph_objects as go
 
+from ...traces import Drawing, scatter
 from ...views.view import Chart
 from ..palette import LOOKS
 from ..settings import METHODS
 
 
-def draw(app) -> go.Figure:
+def draw(app) -> Drawing:
     state, style = app.state, app.style
     traces = []
     for method in METHODS:
@@ -18,7 +18,7 @@ def draw(app) -> go.Figure:
         color = look.color(style.theme)
         known = np.zeros(0, bool) if lane is None else np.isfinite(lane.tau)
         traces.append(
-            go.Scatter(
+            scatter(
                 x=np.zeros(0) if lane is None else lane.evaluations[known],
                 y=np.zeros(0) if lane is None else lane.tau[known],
                 name=method,
@@ -47,7 +47,7 @@ def draw(app) -> go.Figure:
         showlegend=True,
         margin={"l": 64, "r": 16, "t": 40, "b": 52},
     )
-    return go.Figure(traces, layout)
+    return Drawing(traces, layout)
 
 
 def describe(app) -> str:
