@@ -115,13 +115,16 @@ class AugmentApp:
     def decide(self) -> None:
         self.driver.decide(self.form.read())
 
+    def shipped(self) -> None:
+        self.driver.open_shipped(self.form.read())
+
     def explore(self) -> None:
         """Open the records of the network on show in the explorer below."""
         one, trained = self._shown()
         records, policy = work.chosen_alone(one.mapping.records(trained.records), one)
         training, report = self.driver.training, None
         if training is not None:
-            records = work.with_pictures(records, training)
+            records = training.with_pictures(records)
             read = training.report(one.mapping)
             report = None if read is None else lambda: work.chosen_alone(read(), one)[0]
         self.below.show("the network decided on", records, policy, report, one.mapping.cost)

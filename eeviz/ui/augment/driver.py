@@ -13,6 +13,7 @@ from ..guard import Status
 from . import work
 from .files import Files
 from .settings import Settings
+from .shipped import Shipped
 from .state import Anatomy, AugmentState, Beside, Decision, Learning, Trained
 
 
@@ -26,7 +27,7 @@ class Driver:
         self, state: AugmentState, status: Status, files: Files, folder: Path | None = None, *, inline: bool = False
     ):
         self.state, self.status, self.files, self.folder = state, status, files, folder
-        self.training: work.Training | None = None
+        self.training: work.Training | Shipped | None = None
         self._platforms: dict[str, Platform] = {}
         self._asked = threading.Event()  # a running job is asked to stop
         self._job = Job(self._take, self._ended, inline=inline)
@@ -44,6 +45,15 @@ class Driver:
         self.training = None
         self._go("opening", lambda: self._open_and_train(work.Training(source, settings, self.folder), settings))
 
+    def open_shipped(self, settings: Settings) -> None:
+        """Show the result of the settings' model that ships, decided on anew for the settings' platform and cost."""
+        self._check_idle()
+        shipped = Shipped(settings)
+        self.state.settings = settings
+        self.state.forget()
+        self.training = shipped
+        self._go("deciding", lambda: self._open(shipped))
+
     def stop(self) -> None:
         """Hold on after this step; what the branches have learnt is measured and decided on."""
         if self.state.phase in ("opening", "training"):
@@ -58,7 +68,7 @@ class Driver:
         training = self.training
         if training is None or training.complete:
             raise ValueError("there is no training to resume: Start one.")
-        if settings.trained != training.settings.trained:
+        if not training.fits(settings):
             raise ValueError("model, effort or seed have changed: Start trains with them, Resume would go on without.")
         self.state.settings = settings
         self.state.forget(training=False)
@@ -69,7 +79,7 @@ class Driver:
         self._check_idle()
         if self.state.trained is None:
             raise ValueError("no branches have been trained yet: Start first.")
-        if self.training is not None and settings.trained != self.training.settings.trained:
+        if self.training is not None and not self.training.fits(settings):
             raise ValueError("model, effort or seed have changed: these need Start.")
         self.state.settings = settings
         trained = self.state.trained
@@ -156,6 +166,12 @@ class Driver:
             return
         yield "finishing"
         trained = training.finish()
+        yield trained
+        yield from self._decide(trained)
+
+    def _open(self, shipped: Shipped) -> Iterator:
+        yield shipped.anatomy()
+        trained = shipped.finish()
         yield trained
         yield from self._decide(trained)
 

@@ -134,7 +134,8 @@ class Form:
                 else "Weights alone (.safetensors, or a state_dict by torch.save); any other model: ee.augment(model, data)."
             )
         elif self.app.files.given is None:
-            said.append(base_models.BASES[asked.model].line)
+            base = base_models.BASES[asked.model]
+            said.append(f"{base.line} “Shipped result” opens what was made of it." if base.result else base.line)
         if asked.platform == UPLOADED:
             said.append(
                 f"Platform: {self.state.given_platform}."

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from .. import runline
+from .shipped import has_result
 
 BUTTONS = (
     ("start", "▶ Start", "Read the model's graph, train branches, decide"),
     ("stop", "■ Stop", "Hold training; what the branches have learnt so far is measured and decided on"),
     ("resume", "Resume", "Train on from where Stop held"),
+    ("shipped", "Shipped result", "What was made of this model before: no data and no training needed"),
     ("decide", "Decide again", "On the branches as they are: another platform, cost, accuracy or number of exits"),
 )
 _WORDS = {
@@ -36,7 +38,7 @@ class RunLine(runline.RunLine):
         if state.busy:
             allowed = [] if state.phase == "stopping" else ["stop"]
         else:
-            allowed = ["start"]
+            allowed = ["start", "shipped"] if self.app.files.given is None and has_result(state.settings) else ["start"]
             if driver.training is not None and not driver.training.complete:
                 allowed.append("resume")
             if state.trained is not None:
@@ -50,10 +52,10 @@ class RunLine(runline.RunLine):
             words = state.exporting
         stale = "decide" in allowed and self.app.stale()
         with self.hold_sync():
-            self.allowed = [] if missing else allowed
+            self.allowed = [name for name in allowed if name in ("shipped", "decide")] if missing else allowed
             main = "resume" if "resume" in allowed else "start"
             self.main = "stop" if state.busy else "decide" if stale else main
-            self.words = "PyTorch is not installed yet." if missing else words
+            self.words = "PyTorch is not installed yet." if missing and state.phase == "idle" else words
             self.progress = _progress(state)
             self.projector = state.projector
 

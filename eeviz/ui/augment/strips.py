@@ -67,7 +67,9 @@ def table(anatomy) -> str:
         ]
         name = f"{chosen[place.name] + 1}: {place.name}" if place.chosen else place.name
         shape = " × ".join(map(str, place.shape))
-        rows.append((name, shape, text.quantity(place.macs), text.percent(place.share), ", ".join(branches) or "–"))
+        rows.append(
+            (name, shape or "–", text.quantity(place.macs), text.percent(place.share), ", ".join(branches) or "–")
+        )
     body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
     top = "".join(f"<th scope='col'>{escape(cell)}</th>" for cell in head)
     notes = "".join(f"<p class='ee-sentence'>{escape(note)}</p>" for note in anatomy.notes)

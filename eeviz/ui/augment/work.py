@@ -62,6 +62,10 @@ class Training:
         self._steps: Iterator | None = None
         self._last: Learning | None = None
 
+    def fits(self, settings: Settings) -> bool:
+        """Would these settings train the same?"""
+        return settings.trained == self.settings.trained
+
     @property
     def complete(self) -> bool:
         """Has training come to its end?"""
@@ -151,6 +155,12 @@ class Training:
         made, report = self.run.result, self.loaded.report
         return lambda: mapping.records(made.collect(report, balance=made.records.weight is not None))
 
+    def with_pictures(self, records: ExitRecords) -> ExitRecords:
+        """Records with the samples' pictures, where the samples that decide are pictures."""
+        values = self.run.calibration.values
+        fits = values.dtype == np.uint8 and values.ndim in (3, 4) and len(values) == len(records)
+        return replace(records, thumbnails=values) if fits else records
+
     def archive(self, configuration: Configuration, classes=()) -> bytes:
         """A zip of ONNX segments and heads, network.json, and the runner. Raises ImportError, ValueError in words."""
         from ...nn.export import export
@@ -233,10 +243,3 @@ def chosen_alone(records: ExitRecords, one: Configuration) -> tuple[ExitRecords,
         return one_design_each(records, one.policy)
     thresholds = tuple(one.policy.thresholds[k] for k in kept)
     return some_columns(records, [*kept.tolist(), records.exits_count - 1]), replace(one.policy, thresholds=thresholds)
-
-
-def with_pictures(records: ExitRecords, training: Training) -> ExitRecords:
-    """Records with the samples' pictures, where the samples that decide are pictures."""
-    values = training.run.calibration.values
-    fits = values.dtype == np.uint8 and values.ndim in (3, 4) and len(values) == len(records)
-    return replace(records, thumbnails=values) if fits else records

@@ -123,14 +123,15 @@ def _rug(app, chosen: bool) -> dict:
 
 
 def _place(place) -> str:
-    shape = " × ".join(map(str, place.shape))
-    return f"{escape_plotly(place.name)}<br>gives {shape}, {text.quantity(place.macs)} up to here ({text.percent(place.share)})"
+    gives = f"gives {' × '.join(map(str, place.shape))}, " if place.shape else ""
+    return f"{escape_plotly(place.name)}<br>{gives}{text.quantity(place.macs)} up to here ({text.percent(place.share)})"
 
 
 def _words(anatomy, b: int) -> str:
     branch = anatomy.branches[b]
     place = anatomy.chosen[branch.place]
-    return f"{_place(place)}<br>branch: width {branch.width}, {text.quantity(branch.macs)}"
+    width = f"width {branch.width}, " if branch.width else ""
+    return f"{_place(place)}<br>branch: {width}{text.quantity(branch.macs)}"
 
 
 def _line(app, share: float) -> dict:

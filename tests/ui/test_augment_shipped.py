@@ -1,0 +1,62 @@
+"""Shipped results in the augment lab: what was made of a base opens without data, and is decided on like any other."""
+
+import numpy as np
+import pytest
+
+from eeviz.core.policy import Policy, route
+from eeviz.demos import load_demo
+from eeviz.ui.augment.app import AugmentApp
+from eeviz.ui.augment.settings import Settings
+from eeviz.ui.augment.shipped import Shipped
+from eeviz.ui.augment.state import AugmentState
+
+
+@pytest.fixture(scope="module")
+def opened():
+    app = AugmentApp(AugmentState(Settings("ecg", max_drop=0.005)), inline=True)
+    app.runline.press("shipped")
+    assert app.state.phase == "done", app.status.message
+    return app
+
+
+def test_it_is_decided_on_for_the_platform_asked_for(opened):
+    state, records = opened.state, load_demo("ecg").validation
+    assert state.anatomy.macs == records.cost().static
+    assert [place.name for place in state.anatomy.places] == ["stem.2", "layers.0", "layers.1", "layers.2"]
+    assert {branch.design for branch in state.anatomy.branches} == {"mlp", "deep"}
+    assert state.trained.final == pytest.approx(route(records, Policy((None,) * 8)).accuracy)
+    assert state.selected.accuracy >= state.trained.final - 0.005 - 1e-12
+    assert state.selected.figures["energy"]["saving"] > 0.5
+    assert [item["key"] for item in opened.panel.drawing.items] == ["ours", "path"]
+    assert "mean recall of N, S and V" in opened.locations.value
+
+
+def test_numbers_of_four_bytes_hold_four_times_as_much(opened):
+    small, large = (opened.state.trained.segments[name] for name in ("int8", "float32"))
+    for one, four in zip((*small.pieces, *small.heads), (*large.pieces, *large.heads), strict=True):
+        assert np.allclose(4 * np.array([one.weight_bytes, one.moved_bytes]), [four.weight_bytes, four.moved_bytes])
+        assert one.operators == four.operators
+
+
+def test_it_opens_in_the_explorer_with_the_test_patients_as_report(opened):
+    opened.panel.explore.click()
+    shown = opened.below.explorer.state
+    assert shown.cost == "energy"
+    assert set(shown.report_records.group.tolist()) == set(load_demo("ecg").test.group.tolist())
+
+
+def test_it_can_be_decided_on_again_but_not_exported(opened):
+    opened.form.cost.value = "macs"
+    opened.runline.press("decide")
+    assert opened.state.decision.settings.cost == "macs"
+    opened.panel.onnx.click()
+    assert "Start trains branches that can be exported" in opened.status.message
+    opened.form.model.value = "speech"
+    opened.runline.press("decide")
+    assert "these need Start" in opened.status.message
+
+
+def test_of_other_models_none_ships():
+    with pytest.raises(ValueError, match="Start makes one"):
+        Shipped(Settings("fashion"))
+    assert AugmentApp(AugmentState(Settings("fashion")), inline=True).runline.allowed == ["start"]
