@@ -33,6 +33,7 @@ _HOME = {
     "demos": "eeviz.demos",
     "explore": "eeviz.ui.explorer",
     "augment_lab": "eeviz.ui.augment.lab",
+    "hardware_lab": "eeviz.ui.hardware.lab",
     "search_lab": "eeviz.ui.search.lab",
 }
 

@@ -6,7 +6,7 @@ exit together with exits and thresholds.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -66,7 +66,7 @@ def _table(network, dataset, images, backbone, heads, provider, measure, tempera
         network.std,
         [network.position[k] for k in index],
     )
-    logits = _logits(quantize(wide, images, backbone, own), dataset.images)
+    logits = np.concatenate(list(answers(quantize(wide, images, backbone, own), dataset.images)))
     names = [f"{_name(k, network.exits_count)}, {b} bits" for k, b in zip(index, own, strict=True)]
     return ExitRecords.from_logits(
         logits,
@@ -93,7 +93,9 @@ def _name(k: int, exits: int) -> str:
     return "final" if k == exits - 1 else f"exit {k + 1}"
 
 
-@torch.inference_mode()
-def _logits(network: QuantizedNetwork, images: np.ndarray) -> np.ndarray:
-    starts = range(0, len(images), _CHUNK)
-    return np.concatenate([network(network.prepare(images[i : i + _CHUNK])).numpy() for i in starts])
+def answers(network: QuantizedNetwork, images: np.ndarray) -> Iterator[np.ndarray]:
+    """Logits (n, E, C) of images (N, H, W[, 3]) uint8, some images at a time, in their order."""
+    for start in range(0, len(images), _CHUNK):
+        with torch.inference_mode():  # not across a yield: the caller's own code would run in it
+            part = network(network.prepare(images[start : start + _CHUNK])).numpy()
+        yield part

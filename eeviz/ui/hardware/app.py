@@ -1,0 +1,217 @@
+"""HardwareApp: assembles the hardware lab around one state and keeps its parts in step. Nothing is computed or drawn here."""
+
+from __future__ import annotations
+
+import tempfile
+from html import escape
+from pathlib import Path
+
+import ipywidgets as widgets
+
+from ... import packages
+from ..assets import style as stylesheet
+from ..controls import button, heading, row
+from ..embedded import Embedded
+from ..foot import Foot
+from ..guard import Status, guarded, in_words
+from ..page import Page
+from ..search.views.chart import LabView
+from ..style import Style
+from . import strips, work
+from .driver import Driver
+from .form import Form
+from .networks import Networks
+from .runline import RunLine
+from .settings import COSTS, Settings, to_code, to_query, word
+from .state import HardwareState
+from .views import bits, chosen, depth, fronts, shares
+
+PARTS = ("form", "bits", "tabs", "explorer", "code")
+"""What `hide` can take away, for teachers."""
+
+NEEDED = ("torch", "fvcore", "safetensors")
+
+
+class HardwareApp:
+    """Everything on the lab's page. state is the only thing its parts share."""
+
+    def __init__(self, state: HardwareState, networks: Networks, *, hide=(), complaint: str = "", inline: bool = False):
+        self.state, self.networks, self.hide = state, networks, tuple(hide)
+        self.status, self.page = Status(), Page()
+        state.theme = self.page.theme
+        self.missing = _missing()
+        self.networks_offered, unread = _offered(networks)
+        self.driver = Driver(state, self.status, networks, inline=inline)
+        self.form, self.runline, self.below = Form(self), RunLine(self), Embedded(self)
+        self.strip, self.notes, self.doing = widgets.HTML(), widgets.HTML(), widgets.HTML()
+        self.depth, self.shares = LabView(self, depth.CHART), LabView(self, shares.CHART)
+        self.fronts, self.bits = LabView(self, fronts.CHART), LabView(self, bits.CHART)
+        self.chosen = LabView(self, chosen.CHART)
+        self.layers, self.machines, self.pairs = widgets.HTML(), widgets.HTML(), widgets.HTML()
+        self.box = self._box()
+        self._wire()
+        for view in self._views():
+            view.show()
+        self._dress()
+        self._link()
+        if complaint or unread:
+            self.status.fail(ValueError(complaint or unread))
+
+    # -- what parts ask of the app ----------------------------------------------------------------------------------
+    def guarded(self, fn, doing: str = ""):
+        """`fn` as a callback whose exceptions appear in the page."""
+        return guarded(self.status, fn, doing)
+
+    @property
+    def style(self) -> Style:
+        return Style(self.state.theme, self.state.projector)
+
+    # -- buttons ----------------------------------------------------------------------------------------------------
+    def measure(self) -> None:
+        self.driver.measure()
+
+    def measure_all(self) -> None:
+        self.driver.measure_all()
+
+    def stop(self) -> None:
+        self.driver.stop()
+
+    def explore(self) -> None:
+        """Open the records of the network in the explorer below, charged with the accelerator's costs."""
+        records, policy, report = self._shown()
+        asked = self.state.settings
+        self.below.show(self.state.subject.title, records, policy, report, asked.cost)
+        self.status.info("The explorer is open below, at these thresholds and with the accelerator's costs.")
+
+    def download_records(self) -> None:
+        """What every exit answers, with the accelerator's costs."""
+        records, _, _ = self._shown()
+        with tempfile.TemporaryDirectory(prefix="eeviz-") as folder:
+            path = Path(folder) / "records.npz"
+            records.save(path)
+            self.page.download("records.npz", path.read_bytes())
+
+    def _shown(self):
+        state = self.state
+        if state.fronts is None or state.subject is None:
+            raise ValueError("there are no answers with costs to open: wait, or choose a network that has answers.")
+        return work.exploring(state.subject, state.fronts, state.settings.cost, state.settings.max_drop)
+
+    # -- the page ---------------------------------------------------------------------------------------------------
+    def _views(self) -> list[LabView]:
+        views = [self.depth, self.shares, self.fronts]
+        views += [] if "bits" in self.hide else [self.bits]
+        return views + ([] if "tabs" in self.hide else [self.chosen])
+
+    def _box(self) -> widgets.VBox:
+        hide = self.hide
+        column = widgets.Layout(width="100%", min_width="0", overflow="hidden")
+        first = widgets.Box([], layout=widgets.Layout(width="100%", display="grid"))
+        first.add_class("ee-first")
+        first.add_class("ee-even")
+        first.children = tuple(
+            widgets.VBox([heading(view.title), view.box], layout=column) for view in (self.shares, self.fronts)
+        )
+        self.explore_button = button(
+            self, "Open in the explorer", "Its records and thresholds, charged with these costs, below", self.explore,
+            "opening the explorer",
+        )  # fmt: skip
+        self.records_button = button(
+            self, "Download records", "What every exit answers, with the accelerator's costs", self.download_records,
+            "writing the records",
+        )  # fmt: skip
+        self.foot = Foot(self)
+        children = [widgets.HTML(f"<style>{stylesheet('app.css')}</style>"), self.page]
+        children += [] if "form" in hide else [self.form.box]
+        children += [self.status, self.doing, self.strip, self.notes]
+        children += [widgets.VBox([heading(self.depth.title), self.depth.box], layout=column), first]
+        children += [row(self.explore_button, self.records_button)]
+        children += [] if "bits" in hide else [heading("Fewer bits"), self.runline, self.bits.box, self.pairs]
+        children += [] if "tabs" in hide else [self._tabs()]
+        children += [] if "explorer" in hide else [self.below.box]
+        children += [] if "code" in hide else [self.foot]
+        box = widgets.VBox(children, layout=widgets.Layout(width="100%"))
+        box.add_class("ee-app")
+        box.add_class("ee-lab")
+        return box
+
+    def _tabs(self) -> widgets.Tab:
+        self.sort = widgets.Dropdown(
+            options=[("latency", "cycles") if c == "latency" else (word(c), c) for c in COSTS],
+            description="Sorted by",
+            layout=widgets.Layout(width="230px"),
+            style={"description_width": "initial"},
+        )
+        self.sort.observe(self.guarded(lambda _: self._list(), "sorting the layers"), "value")
+        layers = widgets.VBox([row(self.sort), self.layers])
+        self.tabs = widgets.Tab(
+            children=[layers, self.machines, self.chosen.box],
+            titles=("Layers by cost", "On other hardware", self.chosen.title),
+            selected_index=0,
+        )
+        return self.tabs
+
+    def _wire(self) -> None:
+        state, g = self.state, self.guarded
+        run = g(lambda _: self._say(), "showing the state")
+        state.observe(
+            run, ["phase", "words", "rounding", "answers", "subject", "settings", "reading", "trouble", "fronts"]
+        )
+        depth_, shares_ = (g(lambda _, v=v: v.changed(), "drawing") for v in (self.depth, self.shares))
+        fronts_, chosen_ = (g(lambda _, v=v: v.changed(), "drawing") for v in (self.fronts, self.chosen))
+        state.observe(depth_, ["reading"])
+        state.observe(shares_, ["reading", "machines"])
+        state.observe(fronts_, ["fronts", "settings", "subject"])
+        state.observe(chosen_, ["fronts", "settings"])
+        state.observe(g(lambda _: self.bits.changed(), "drawing the bits"), ["rounded"])
+        state.observe(g(lambda _: self._list(), "listing"), ["reading", "machines", "rounded"])
+        state.observe(g(lambda _: self._link(), "writing the link"), ["settings", "projector"])
+        state.observe(g(lambda _: self._dress(), "following the look"), ["theme", "projector"])
+        self.page.observe(g(lambda c: setattr(state, "theme", c.new), "following the theme"), "theme")
+        self.page.observe(g(lambda _: self.depth.changed(), "following the width"), "width")
+        self.page.observe(g(lambda _: self._link(), "writing the link"), ["href", "query"])
+
+    def _say(self) -> None:
+        state = self.state
+        self.runline.follow()
+        self.strip.value, self.notes.value = strips.headline(state), strips.notes(state)
+        words = f'<span class="ee-sentence">{escape(state.words)}</span>' if state.words else ""
+        self.doing.value = f'<div role="status" aria-live="polite" style="min-height:20px">{words}</div>'
+        self.explore_button.disabled = self.records_button.disabled = state.fronts is None
+
+    def _list(self) -> None:
+        state = self.state
+        if "tabs" not in self.hide:
+            self.layers.value = strips.layers(state.reading, self.sort.value)
+            self.machines.value = strips.machines(state.machines, state.settings)
+        exits = () if state.subject is None or state.subject.records is None else state.subject.records.exits
+        self.pairs.value = strips.bits(state.rounded, state.settings, exits)
+
+    def _link(self) -> None:
+        settings: Settings = self.state.settings
+        query = to_query(settings) | ({"projector": "1"} if self.state.projector else {})
+        self.foot.link(to_code(settings), query)
+
+    def _dress(self) -> None:
+        self.foot.dress()
+        self.runline.projector = self.state.projector
+        for view in self._views():
+            view.changed()
+        self.below.dress()
+
+
+def _offered(networks: Networks) -> tuple[list[tuple[str, str]], str]:
+    """What the menu offers, and why the stored searches cannot be read, in words."""
+    try:
+        return networks.options(), ""
+    except (ImportError, OSError, RuntimeError, ValueError) as error:
+        networks.forget()
+        return networks.options(), f"The stored searches cannot be read. {in_words(error)}"
+
+
+def _missing() -> str:
+    try:
+        packages.require(*NEEDED, for_="measuring bits")
+    except ImportError as error:
+        return str(error)
+    return ""

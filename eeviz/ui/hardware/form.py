@@ -1,0 +1,86 @@
+"""The form: network, accelerator, bits of backbone and exits, and what to trade accuracy for."""
+
+from __future__ import annotations
+
+import ipywidgets as widgets
+
+from ..controls import button, row
+from .settings import BITS, COSTS, Settings, accelerators, word
+
+
+class Form:
+    """Widgets over `state.settings`; a change is a new question."""
+
+    def __init__(self, app):
+        self.app, self.state = app, app.state
+        asked = self.state.settings
+        networks = app.networks_offered
+        if asked.network not in [name for _, name in networks]:
+            networks = [*networks, (asked.network, asked.network)]
+        self.network = _dropdown(networks, asked.network, "Network", 470)
+        self.accelerator = _dropdown(list(accelerators()), asked.accelerator, "Accelerator", 230)
+        self.bits = _dropdown(list(BITS), asked.bits, "Bits: backbone", 170)
+        self.head_bits = _dropdown(list(BITS), asked.head_bits, "exits", 115)
+        for field in (self.bits, self.head_bits):
+            field.tooltip = "Bits of weights/activations; the final classifier has those of the backbone"
+        self.cost = _dropdown([(word(cost), cost) for cost in COSTS], asked.cost, "Least", 220)
+        self.drop = widgets.BoundedFloatText(
+            value=100 * asked.max_drop, min=0, max=50, step=0.1, **_look("with at most", 150)
+        )
+        self.undo = button(app, "↶ Undo", "Back to the settings before", app.driver.undo, "undoing")
+        self.redo = button(app, "↷ Redo", "Forward again", app.driver.redo, "redoing")
+        self.box = widgets.VBox(
+            [
+                row(self.network, self.accelerator),
+                row(self.bits, self.head_bits, self.cost, self.drop, widgets.Label("pp below the final classifier"),
+                    self.undo, self.redo),
+            ]
+        )  # fmt: skip
+        self._writing = False
+        for field in (self.network, self.accelerator, self.bits, self.head_bits, self.cost, self.drop):
+            field.observe(app.guarded(lambda _: self._changed(), "reading the form"), "value")
+        state = self.state
+        state.observe(app.guarded(lambda _: self.follow(), "showing the settings"), ["settings"])
+        state.observe(app.guarded(lambda _: self._flags(), "updating undo"), ["can_undo", "can_redo"])
+        self._flags()
+
+    def read(self) -> Settings:
+        """The settings as written. Raises ValueError in words."""
+        return Settings(
+            network=self.network.value,
+            accelerator=self.accelerator.value,
+            bits=self.bits.value,
+            head_bits=self.head_bits.value,
+            cost=self.cost.value,
+            max_drop=round(self.drop.value / 100, 10),
+        )
+
+    def follow(self) -> None:
+        """Write the state's settings into the fields."""
+        asked = self.state.settings
+        self._writing = True
+        try:
+            self.network.value, self.accelerator.value, self.cost.value = asked.network, asked.accelerator, asked.cost
+            self.bits.value, self.head_bits.value = asked.bits, asked.head_bits
+            self.drop.value = round(100 * asked.max_drop, 8)
+        finally:
+            self._writing = False
+
+    def _changed(self) -> None:
+        if not self._writing:
+            self.app.driver.look(self.read())
+
+    def _flags(self) -> None:
+        self.undo.disabled, self.redo.disabled = not self.state.can_undo, not self.state.can_redo
+
+
+def _look(label: str, width: int) -> dict:
+    return {
+        "description": label, "layout": widgets.Layout(width=f"{width}px"), "style": {"description_width": "initial"},
+    }  # fmt: skip
+
+
+def _dropdown(options, value, label: str, width: int) -> widgets.Dropdown:
+    made = widgets.Dropdown(options=options, value=value, **_look(label, width))
+    made.layout.max_width = "100%"
+    return made

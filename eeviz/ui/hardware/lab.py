@@ -1,0 +1,174 @@
+"""The hardware lab: `hardware_lab` builds it; `HardwareLab` is what the caller keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from ...core.records import ExitRecords
+from ...hardware.provider import as_workload
+from ..page import parameters
+from .app import PARTS, HardwareApp
+from .networks import Networks, Subject
+from .settings import OWN, Settings, from_query
+from .state import Fronts, HardwareState, Reading
+
+
+class HardwareLab:
+    """Facade of one hardware lab: plain values in and out, displayed by Jupyter.
+
+    settings (settable), phase, reading, fronts, machines, rounded, code, url; look(), measure(), stop(), undo(), redo(),
+    join().
+    """
+
+    def __init__(self, app: HardwareApp):
+        self._app = app
+        self.state: HardwareState = app.state
+
+    @property
+    def settings(self) -> Settings:
+        """What is asked for."""
+        return self.state.settings
+
+    @property
+    def phase(self) -> str:
+        """One of "idle", "opening", "looking", "solving", "stopped", "done", "failed"."""
+        return self.state.phase
+
+    @property
+    def reading(self) -> Reading | None:
+        """Costs and layers on show: costs, layers, notes."""
+        return self.state.reading
+
+    @property
+    def fronts(self) -> Fronts | None:
+        """The best thresholds under every cost."""
+        return self.state.fronts
+
+    @property
+    def machines(self) -> tuple:
+        """The same network on every provider."""
+        return self.state.machines
+
+    @property
+    def rounded(self) -> tuple:
+        """What was measured at each pair of bits."""
+        return self.state.rounded
+
+    @property
+    def explorer(self):
+        """State of the explorer below, None until the network was opened there."""
+        below = self._app.below.explorer
+        return None if below is None else below.state
+
+    @property
+    def code(self) -> str:
+        """The line that opens the lab with these settings."""
+        return self._app.foot.code_line.text
+
+    @property
+    def url(self) -> str:
+        """The address that opens the lab with these settings in Voila."""
+        return self._app.foot.url_line.text
+
+    @property
+    def widget(self):
+        """The ipywidgets box, to place it in a layout of one's own."""
+        return self._app.box
+
+    def look(self, **changes) -> None:
+        """Ask for other settings by name, as in `hardware_lab`. Raises ValueError in words."""
+        self._app.driver.look(replace(self.settings, **changes))
+
+    def measure(self, pairs: Sequence[tuple[str, str]] | None = None) -> None:
+        """Answers at pairs of bits (backbone, exits), by calibration; None: those of the settings."""
+        self._app.driver.measure(pairs)
+
+    def stop(self) -> None:
+        """End what is running."""
+        self._app.stop()
+
+    def undo(self) -> None:
+        self._app.driver.undo()
+
+    def redo(self) -> None:
+        self._app.driver.redo()
+
+    def join(self, timeout: float | None = None) -> None:
+        """Wait until the lab holds, at most `timeout` seconds for each of its workers."""
+        self._app.driver.join(timeout)
+
+    def close(self) -> None:
+        """Stop everything."""
+        self._app.driver.close()
+
+    def __repr__(self) -> str:
+        return f"HardwareLab({self.settings.words()}; {self.phase})"
+
+    def _repr_mimebundle_(self, **kwargs):
+        return self.widget._repr_mimebundle_(**kwargs)
+
+
+def hardware_lab(
+    network="fashion",
+    records: ExitRecords | None = None,
+    *,
+    data=None,
+    calibration=None,
+    accelerator: str = "edge_tpu_like",
+    bits: str = "8/8",
+    head_bits: str = "8/8",
+    cost: str = "energy x latency",
+    max_drop: float = 0.01,
+    store: str | Path | None = None,
+    hide: Sequence[str] = (),
+    projector: bool = False,
+) -> HardwareLab:
+    """Open the hardware lab: where time and energy of an early-exit network go on modelled accelerators.
+
+    network : a demo, a network of a stored search ("two-level-12"), or an EarlyExitNetwork, Plan or Workload of one's own;
+    then records : its answers on samples that tune, data : the Dataset of these samples in their order, calibration :
+    (n, H, W[, 3]) uint8 training images; without them its exits have no thresholds, without the last two its bits cannot be
+    measured. accelerator : one whose layer costs ship with eeviz. bits, head_bits : weights/activations of the backbone
+    and of the exits: "8/8", "6/6", "4/8" or "4/4". cost : "energy x latency", "energy", "latency" or "macs", traded for
+    accuracy. max_drop : of accuracy, a share. store : of a search, None: the search lab's. hide : parts to take away, of
+    `PARTS`. projector : large type. In Voila the page's address overrides them (net, hw, bits, exitbits, objective, drop,
+    projector).
+
+    Raises ValueError where they do not fit, and for layers without a rule.
+    """
+    if isinstance(hide, str):
+        raise ValueError("hide: expected a list of names, got one string.")
+    if unknown := sorted(set(hide) - set(PARTS)):
+        raise ValueError(f"hide: no part is called {', '.join(map(repr, unknown))}; choose of {', '.join(PARTS)}.")
+    given = None if isinstance(network, str) else own_network(network, records, data, calibration)
+    wanted = Settings(OWN if given else network, accelerator, bits, head_bits, cost, max_drop)
+    settings, complaint = wanted, ""
+    try:
+        settings = from_query(wanted)
+    except ValueError as error:  # what the address asks for is untrusted: open with what the notebook asked for
+        complaint = str(error)
+    large = projector or parameters().get("projector") == "1"
+    app = HardwareApp(
+        HardwareState(settings, projector=large), Networks(given, store), hide=tuple(hide), complaint=complaint
+    )
+    app.driver.look(tell=not complaint)
+    return HardwareLab(app)
+
+
+def own_network(network, records: ExitRecords | None = None, data=None, calibration=None) -> Subject:
+    """A network of one's own for the lab. Raises ValueError in words where its parts do not fit."""
+    work = as_workload(network)
+    if records is not None and records.exits_count != len(work.heads):
+        raise ValueError(f"records: {records.exits_count} exits, but the network has {len(work.heads)} heads.")
+    runs = callable(getattr(network, "prepare", None))
+    return Subject(
+        OWN,
+        f"your network ({type(network).__name__})",
+        work,
+        records,
+        network=(lambda: network) if runs else None,
+        data=None if data is None else lambda: data,
+        calibration=None if calibration is None else lambda: calibration,
+    )

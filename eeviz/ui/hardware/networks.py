@@ -1,0 +1,239 @@
+"""The networks that the lab can show: demos that ship one, networks that a stored search found, one of the caller's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ... import paths
+from ...core import text
+from ...core.records import ExitRecords
+from ...core.workload import Workload, workload_of
+from ...demos import load_demo
+from ..search.opened import one_design_each, some_columns
+from ..search.openings import Openings
+from ..search.settings import Settings as SearchSettings
+from .settings import OWN
+
+DEMOS = ("fashion",)
+"""Demos that ship their network."""
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """A network as the lab needs it.
+
+    work : its layers. records : its answers on the samples that tune, None where there are none; costs MACs.
+    network, data, calibration : functions that give the EarlyExitNetwork, the images and labels of the records (a
+    Dataset in their order) and (n, H, W[, 3]) uint8 training images; None where there are none: then its bits cannot be
+    measured. report : gives the records of the report split, None without any.
+    """
+
+    name: str
+    title: str
+    work: Workload
+    records: ExitRecords | None = None
+    network: Callable | None = None
+    data: Callable | None = None
+    calibration: Callable | None = None
+    report: Callable | None = None
+
+    @property
+    def exits(self) -> int:
+        """Heads, the final classifier among them."""
+        return len(self.work.heads)
+
+    @property
+    def can_round(self) -> bool:
+        """Can the answers be had at other bits?"""
+        return None not in (self.records, self.network, self.data, self.calibration)
+
+
+@dataclass(frozen=True)
+class Found:
+    """A network on the front of a stored search: method, run and candidate in the store, point of the front."""
+
+    method: str
+    run: int
+    candidate: int
+    point: int
+    accuracy: float
+    macs: float
+
+    @property
+    def name(self) -> str:
+        return f"{self.method}-{self.candidate}"
+
+    @property
+    def title(self) -> str:
+        return (
+            f"found by {self.method}: candidate {self.candidate}, {text.percent(self.accuracy)} at "
+            f"{text.quantity(self.macs)}"
+        )
+
+
+class Networks:
+    """What can be chosen, and the loading of it. given : a Subject of the caller's own; store : of a search, None: the search
+    lab's."""
+
+    def __init__(self, given: Subject | None = None, store: str | Path | None = None):
+        self.given, self._openings = given, Openings(store)
+        self._found: tuple[Found, ...] | None = None
+        self._loaded: dict[str, Subject] = {}
+
+    def options(self) -> list[tuple[str, str]]:
+        """(title, name) of every network."""
+        own = [] if self.given is None else [(self.given.title, OWN)]
+        demos = [(load_demo(name).title, name) for name in DEMOS]
+        return own + demos + [(found.title, found.name) for found in self.found]
+
+    @property
+    def found(self) -> tuple[Found, ...]:
+        """The networks on the fronts of the newest stored search of each method. Raises StoreError, OSError in words."""
+        if self._found is None:
+            self._found = self._read()
+        return self._found
+
+    def forget(self) -> None:
+        """Offer no stored searches: they cannot be read."""
+        self._found = ()
+
+    def load(self, name: str) -> Subject:
+        """The network of that name. Raises ValueError, ImportError, FileNotFoundError in words."""
+        if name not in self._loaded:
+            self._loaded[name] = self._load(name)
+        return self._loaded[name]
+
+    def _load(self, name: str) -> Subject:
+        if name == OWN and self.given is not None:
+            return self.given
+        if name in DEMOS:
+            return _demo(name)
+        found = next((one for one in self.found if one.name == name), None)
+        if found is None:
+            raise ValueError(f"there is no network {name!r}: choose one of the list.")
+        return self._candidate(found)
+
+    def _store(self):
+        from ...search.store import Store
+
+        settings = SearchSettings()
+        self._openings.prepare(settings)
+        path = self._openings.path(settings)
+        return Store(path) if path.is_file() else None
+
+    def _read(self) -> tuple[Found, ...]:
+        from ...search.snapshot import joined_front
+
+        store = self._store()
+        if store is None:
+            return ()
+        try:
+            newest = {run["settings"]["method"]: run for run in store.runs() if run["evaluations"]}
+            found = []
+            for method, run in newest.items():
+                candidates = [candidate for candidate, _ in store.candidates(run["id"])]
+                if run["settings"]["goal"]["cost"] != "macs":
+                    continue
+                front = joined_front(candidates, "MACs")
+                # the most accurate point of each candidate that leaves an exit open
+                best = {int(c): i for i, c in enumerate(front.candidate) if front.policy(i).kept.any()}
+                found += [
+                    Found(method, run["id"], c, i, float(front.accuracy[i]), float(front.mean_cost[i]))
+                    for c, i in best.items()
+                ]
+            return tuple(sorted(found, key=lambda one: -one.accuracy))
+        finally:
+            store.close()
+
+    def _candidate(self, found: Found) -> Subject:
+        from ...core.space import SearchSpace
+        from ...search.choose import choice_of
+        from ...search.snapshot import joined_front
+
+        store = self._store()
+        try:
+            settings = next(run["settings"] for run in store.runs() if run["id"] == found.run)
+            candidates = [candidate for candidate, _ in store.candidates(found.run)]
+            records = store.records(found.run, found.candidate)
+            arguments = {k: tuple(v) if isinstance(v, list) else v for k, v in store.space["arguments"].items()}
+            space = SearchSpace.preset(store.space["name"], **arguments)
+        finally:
+            store.close()
+        genome = next(c.genome for c in candidates if c.id == found.candidate)
+        choice = choice_of(joined_front(candidates, "MACs"), found.point, genome, space)
+        plan = space.decode(choice.genome).plan
+        told = settings["evaluator"]
+        own = _supernet(space, told, choice.genome) if told.get("evaluator") == "supernet" else {}
+        if records is None and own:
+            records = _computed(settings, own["evaluator"], choice.genome)
+        elif records is not None:
+            kept = np.flatnonzero(choice.policy.kept)
+            if len(kept) + 1 == len(plan.heads):
+                records = some_columns(records, [*kept.tolist(), records.exits_count - 1])
+            else:
+                records, _ = one_design_each(records, choice.policy)
+            if records.exits_count != len(plan.heads):
+                raise ValueError(f"the stored answers of {found.name} do not fit its exits: choose another network.")
+        own.pop("evaluator", None)
+        return Subject(found.name, found.title, workload_of(plan), records, **own)
+
+
+def _demo(name: str) -> Subject:
+    from ...datasets import load_dataset
+    from ...nn.workload import workload
+
+    demo = load_demo(name)
+    network = demo.network()
+    dataset = demo.validation.dataset
+    return Subject(
+        name,
+        demo.title,
+        workload(network),
+        demo.validation,
+        network=lambda: network,
+        data=lambda: load_dataset(dataset, "validation"),
+        calibration=_calibration,
+        report=lambda: demo.test,
+    )
+
+
+def _computed(settings: dict, evaluator: Callable, genome) -> ExitRecords | None:
+    """Answers that the store let go of, had again with the supernet; None where that is no longer the one."""
+    from ...search.methods import method
+
+    searched = method(settings["method"])
+    try:
+        return searched.convert(evaluator().records(genome, False, searched.measure))
+    except (ImportError, ValueError):
+        return None  # the page says that there are no answers, and shows the costs
+
+
+def _supernet(space, told: dict, genome) -> dict:
+    """Functions of a candidate whose weights come from the supernet that ships with eeviz."""
+    from ...search.supernet import supernet_evaluator
+
+    images = told.get("images")
+
+    def evaluator():
+        found = supernet_evaluator(space, told["dataset"], images=images)
+        if found.key["weights"] != told.get("weights"):
+            raise ValueError("this network was found with another supernet: its weights are not here any more.")
+        return found
+
+    return {
+        "evaluator": evaluator,
+        "network": lambda: evaluator().network(genome),
+        "data": lambda: evaluator().data("validation"),
+        "calibration": _calibration,
+    }
+
+
+def _calibration() -> np.ndarray:
+    """Training images of Fashion-MNIST that ship with the supernet, (n, 28, 28) uint8."""
+    path = paths.data() / "supernet" / "compact-fashion" / "calibration.npz"
+    with np.load(path, allow_pickle=False) as stored:
+        return stored["images"]
