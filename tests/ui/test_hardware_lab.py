@@ -225,6 +225,20 @@ def test_the_explorer_opens_with_the_accelerators_costs(app):
     assert sent == ["records.npz"]
 
 
+def test_the_way_to_a_search_carries_hardware_and_cost(app):
+    from html import unescape
+
+    from eeviz.ui.search.settings import Settings as SearchSettings
+    from eeviz.ui.search.settings import from_query as search_asked
+
+    app.page.host = "voila"
+    query = unescape(app.onward.value.split("search.ipynb?")[1].split('"')[0])
+    asked = search_asked(SearchSettings(), query)
+    assert (asked.hardware, asked.cost) == ("edge_tpu_like", "energy x latency")
+    app.page.host = "lab"
+    assert "ee.search_lab(" in app.onward.value
+
+
 def test_undo_and_redo_go_through_the_settings(app):
     app.form.accelerator.value = "eyeriss_like"
     assert app.state.reading.name == "eyeriss_like"
@@ -254,16 +268,16 @@ def test_networks_of_a_stored_search_come_with_the_exits_they_keep(tmp_path):
     assert subject.records.exits_count == subject.exits
     assert subject.can_round
     assert np.allclose(subject.records.cost().heads, subject.work.macs().heads)
-    with pytest.raises(ValueError, match="no network 'two-level-9999'"):
-        networks.load("two-level-9999")
+    with pytest.raises(ValueError, match="no network 'two-level-1-9999'"):
+        networks.load("two-level-1-9999")
 
 
 def test_settings_travel_by_address_and_code():
-    asked = Settings("two-level-12", "eyeriss_like", "4/4", "8/8", "latency", 0.02)
+    asked = Settings("two-level-1-12", "eyeriss_like", "4/4", "8/8", "latency", 0.02)
     query = "&".join(f"{name}={value}" for name, value in to_query(asked).items())
     assert from_query(Settings(), query) == asked
     assert to_code(asked) == (
-        "ee.hardware_lab('two-level-12', accelerator='eyeriss_like', bits='4/4', cost='latency', max_drop=0.02)"
+        "ee.hardware_lab('two-level-1-12', accelerator='eyeriss_like', bits='4/4', cost='latency', max_drop=0.02)"
     )
     for wrong in ("hw=abacus", "bits=7", "objective=beauty", "drop=much", "net=<b>"):
         with pytest.raises(ValueError, match="The address does not fit"):

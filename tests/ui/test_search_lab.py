@@ -445,3 +445,18 @@ def test_a_race_gives_every_search_equal_time_and_ends_with_stop():
     timed = Race({"quick": Run(1.0)}, seconds=5.0)
     assert len(list(timed.steps())) == 5
     assert timed.done
+
+
+def test_hardware_brings_its_costs_and_goes_into_the_evaluator(tmp_path):
+    app = LabApp(SearchState(Settings()), Openings(tmp_path / "s.db", FakeEvaluator()), inline=True)
+    assert app.form.cost.options == ("macs",)
+    app.form.hardware.value = "edge_tpu_like"
+    app.form.cost.value = "energy x latency"
+    assert app.state.settings.hardware == "edge_tpu_like"
+    assert app.state.settings.cost == "energy x latency"
+    assert "hardware=edge_tpu_like" in app.foot.url_line.text
+    app.form.hardware.value = ""
+    assert (app.form.cost.options, app.state.settings.cost) == (("macs",), "macs")
+    pytest.importorskip("torch")
+    evaluator = Openings(tmp_path / "s.db").evaluator(replace(Settings(), hardware="edge_tpu_like"))
+    assert evaluator.key["provider"] == "edge_tpu_like"

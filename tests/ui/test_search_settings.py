@@ -11,6 +11,7 @@ SETTINGS = [
     Settings(),
     Settings(methods=("aebnas", "random"), seed=7, evaluations=200, max_cost=2.5e6),
     Settings(seconds=90.0, max_worst=8e5, cost="latency"),
+    Settings(cost="energy x latency", hardware="edge_tpu_like"),
 ]
 
 
@@ -49,6 +50,7 @@ def test_the_code_brings_settings_back(settings):
         ("max_cost=cheap", "no amount"),
         ("seconds=-5", "positive"),
         ("seconds=nan", "positive"),
+        ("hardware=abacus", "choose one of edge_tpu_like"),
     ],
 )
 def test_an_address_that_does_not_fit_is_told_in_words(query, words):

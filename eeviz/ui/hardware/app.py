@@ -43,7 +43,7 @@ class HardwareApp:
         self.networks_offered, unread = _offered(networks)
         self.driver = Driver(state, self.status, networks, inline=inline)
         self.form, self.runline, self.below = Form(self), RunLine(self), Embedded(self)
-        self.strip, self.notes, self.doing = widgets.HTML(), widgets.HTML(), widgets.HTML()
+        self.strip, self.notes, self.doing, self.onward = (widgets.HTML() for _ in range(4))
         self.depth, self.shares = LabView(self, depth.CHART), LabView(self, shares.CHART)
         self.fronts, self.bits = LabView(self, fronts.CHART), LabView(self, bits.CHART)
         self.chosen = LabView(self, chosen.CHART)
@@ -125,7 +125,7 @@ class HardwareApp:
         children += [] if "form" in hide else [self.form.box]
         children += [self.status, self.doing, self.strip, self.notes]
         children += [widgets.VBox([heading(self.depth.title), self.depth.box], layout=column), first]
-        children += [row(self.explore_button, self.records_button)]
+        children += [row(self.explore_button, self.records_button, self.onward)]
         children += [] if "bits" in hide else [heading("Fewer bits"), self.runline, self.bits.box, self.pairs]
         children += [] if "tabs" in hide else [self._tabs()]
         children += [] if "explorer" in hide else [self.below.box]
@@ -169,7 +169,7 @@ class HardwareApp:
         state.observe(g(lambda _: self._dress(), "following the look"), ["theme", "projector"])
         self.page.observe(g(lambda c: setattr(state, "theme", c.new), "following the theme"), "theme")
         self.page.observe(g(lambda _: self.depth.changed(), "following the width"), "width")
-        self.page.observe(g(lambda _: self._link(), "writing the link"), ["href", "query"])
+        self.page.observe(g(lambda _: self._link(), "writing the link"), ["href", "query", "host"])
 
     def _say(self) -> None:
         state = self.state
@@ -191,6 +191,7 @@ class HardwareApp:
         settings: Settings = self.state.settings
         query = to_query(settings) | ({"projector": "1"} if self.state.projector else {})
         self.foot.link(to_code(settings), query)
+        self.onward.value = strips.onward(settings, self.page.host)
 
     def _dress(self) -> None:
         self.foot.dress()

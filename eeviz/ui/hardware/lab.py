@@ -127,7 +127,7 @@ def hardware_lab(
 ) -> HardwareLab:
     """Open the hardware lab: where time and energy of an early-exit network go on modelled accelerators.
 
-    network : a demo, a network of a stored search ("two-level-12"), or an EarlyExitNetwork, Plan or Workload of one's own;
+    network : a demo, a network of a stored search ("two-level-1-12": method, run, candidate), or an EarlyExitNetwork, Plan or Workload of one's own;
     then records : its answers on samples that tune, data : the Dataset of these samples in their order, calibration :
     (n, H, W[, 3]) uint8 training images; without them its exits have no thresholds, without the last two its bits cannot be
     measured. accelerator : one whose layer costs ship with eeviz. bits, head_bits : weights/activations of the backbone

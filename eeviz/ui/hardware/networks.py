@@ -54,25 +54,24 @@ class Subject:
 
 @dataclass(frozen=True)
 class Found:
-    """A network on the front of a stored search: method, run and candidate in the store, point of the front."""
+    """A network on the front of a stored search: method, run and candidate in the store, point of the front.
+
+    accuracy : on search-validation. objective : what it spends of the cost searched for, in words."""
 
     method: str
     run: int
     candidate: int
     point: int
     accuracy: float
-    macs: float
+    objective: str
 
     @property
     def name(self) -> str:
-        return f"{self.method}-{self.candidate}"
+        return f"{self.method}-{self.run}-{self.candidate}"
 
     @property
     def title(self) -> str:
-        return (
-            f"found by {self.method}: candidate {self.candidate}, {text.percent(self.accuracy)} at "
-            f"{text.quantity(self.macs)}"
-        )
+        return f"found by {self.method}: candidate {self.candidate}, {text.percent(self.accuracy)} at {self.objective}"
 
 
 class Networks:
@@ -132,19 +131,16 @@ class Networks:
         if store is None:
             return ()
         try:
-            newest = {run["settings"]["method"]: run for run in store.runs() if run["evaluations"]}
+            newest = {_question(run): run for run in store.runs() if run["evaluations"]}
             found = []
-            for method, run in newest.items():
-                candidates = [candidate for candidate, _ in store.candidates(run["id"])]
-                if run["settings"]["goal"]["cost"] != "macs":
-                    continue
-                front = joined_front(candidates, "MACs")
+            for (method, cost, provider), run in newest.items():
+                front = joined_front([candidate for candidate, _ in store.candidates(run["id"])], "MACs")
                 # the most accurate point of each candidate that leaves an exit open
                 best = {int(c): i for i, c in enumerate(front.candidate) if front.policy(i).kept.any()}
-                found += [
-                    Found(method, run["id"], c, i, float(front.accuracy[i]), float(front.mean_cost[i]))
-                    for c, i in best.items()
-                ]
+                for candidate, i in best.items():
+                    mean, accuracy = float(front.mean_cost[i]), float(front.accuracy[i])
+                    spent = text.quantity(mean) if cost == "macs" else f"{mean:.3g} {cost} on {provider}"
+                    found.append(Found(method, run["id"], candidate, i, accuracy, spent))
             return tuple(sorted(found, key=lambda one: -one.accuracy))
         finally:
             store.close()
@@ -180,6 +176,12 @@ class Networks:
                 raise ValueError(f"the stored answers of {found.name} do not fit its exits: choose another network.")
         own.pop("evaluator", None)
         return Subject(found.name, found.title, workload_of(plan), records, **own)
+
+
+def _question(run: dict) -> tuple[str, str, str]:
+    """Method, cost and hardware of a run."""
+    asked = run["settings"]
+    return asked["method"], asked["goal"]["cost"], asked["evaluator"].get("provider", "")
 
 
 def _demo(name: str) -> Subject:

@@ -28,7 +28,7 @@ _NETWORK = re.compile(r"[a-z0-9-]{1,60}")
 
 @dataclass(frozen=True)
 class Settings:
-    """network : a demo, "own", or method-candidate of a stored search. accelerator : of `hardware.shipped`.
+    """network : a demo, "own", or method-run-candidate of a stored search. accelerator : of `hardware.shipped`.
 
     bits, head_bits : of the backbone and of the exits, of `BITS`. cost : of `COSTS`, traded for accuracy. max_drop : of
     accuracy, against the final classifier. Raises ValueError in words.

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from html import escape
+from urllib.parse import urlencode
 
 import numpy as np
 
 from ...core import text
 from ...hardware.layer_table import LayerTable
+from ..search.settings import Settings as SearchSettings
+from ..search.settings import to_code as search_code
+from ..search.settings import to_query as search_query
 from .settings import FLOAT, Settings, drop_words, pair_words, word
 from .state import Fronts, HardwareState, Machine, Reading, Rounded
 
 ROWS = 14
 """Layers in the table."""
+SEARCHED = 24
+"""Evaluations of the short search that the page leads to."""
 
 
 def amount(value: float, unit: str) -> str:
@@ -136,6 +142,18 @@ def layers(read: Reading | None, by: str) -> str:
 def _share(values: np.ndarray, i: int) -> str:
     total = values.sum()
     return text.percent(values[i] / total) if total else "–"
+
+
+def onward(settings: Settings, host: str) -> str:
+    """The way to the search lab with this hardware and cost: a link in Voila, a line of code elsewhere."""
+    asked = SearchSettings(
+        cost=settings.cost, hardware="" if settings.cost == "macs" else settings.accelerator, evaluations=SEARCHED
+    )
+    words = f"Search for networks with the least {word(settings.cost)} on {settings.accelerator}"
+    if host == "voila":
+        address = escape(f"search.ipynb?{urlencode(search_query(asked))}", quote=True)
+        return f'<a class="ee-sentence" href="{address}" target="_blank" rel="noopener">{escape(words)}</a>'
+    return f'<span class="ee-sentence">{escape(words)}: <code>{escape(search_code(asked))}</code></span>'
 
 
 def machines(found: tuple[Machine, ...], settings: Settings) -> str:

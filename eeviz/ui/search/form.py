@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipywidgets as widgets
 
+from ...hardware import COSTS, names
 from ..controls import button, row
 from .palette import LOOKS
 from .settings import METHODS, Settings, amount, short
@@ -39,7 +40,12 @@ class Form:
             )
             for name in METHODS
         }
-        self.cost = _dropdown(list(dict.fromkeys([asked.cost, "macs"])), asked.cost, "Error and", 190, 62)
+        offered = ("macs", *COSTS) if asked.hardware else ("macs",)
+        self.cost = _dropdown(list(dict.fromkeys([*offered, asked.cost])), asked.cost, "Error and", 230, 62)
+        self.hardware = _dropdown(
+            [("MACs alone", ""), *((name, name) for name in names())], asked.hardware, "Costs from", 270, 62
+        )
+        self.hardware.tooltip = "Latency, energy and their product on this hardware become objectives"
         self.max_cost = _text(short(asked.max_cost), "Mean at most", "no bound", 86)
         self.max_worst = _text(short(asked.max_worst), "Worst case at most", "such as 2.5 M", 126)
         self.amount = widgets.BoundedFloatText(
@@ -71,15 +77,24 @@ class Form:
             app, "Open", "Show this search; Resume goes on with it", self.open_saved, "opening a saved search"
         )
         self.store = widgets.HTML()
-        names = widgets.Label("Methods", layout=widgets.Layout(width="auto"))
+        methods = widgets.Label("Methods", layout=widgets.Layout(width="auto"))
         self.saved_row = row(self.saved, self.open_button, self.store)
         self.box = widgets.VBox(
             [
-                row(self.dataset, names, *self.methods.values()),
-                row(self.cost, self.max_cost, self.max_worst, self.amount, self.kind, widgets.Label("each"), self.seed),
+                row(self.dataset, methods, *self.methods.values()),
+                row(
+                    self.hardware,
+                    self.cost,
+                    self.max_cost,
+                    self.max_worst,
+                    self.amount,
+                    self.kind,
+                    widgets.Label("each"),
+                    self.seed,
+                ),
             ]
         )
-        fields = (self.dataset, *self.methods.values(), self.cost, self.max_cost, self.max_worst, self.amount, self.kind, self.seed)  # fmt: skip
+        fields = (self.dataset, *self.methods.values(), self.hardware, self.cost, self.max_cost, self.max_worst, self.amount, self.kind, self.seed)  # fmt: skip
         for field in fields:
             field.observe(app.guarded(lambda _: self._changed(), "reading the form"), "value")
         self.state.observe(app.guarded(lambda _: self.follow(), "showing the settings"), ["settings"])
@@ -100,17 +115,33 @@ class Form:
             evaluations=self.state.settings.evaluations if timed else int(self.amount.value),
             seconds=float(self.amount.value) if timed else None,
             seed=int(self.seed.value),
+            hardware=self.hardware.value,
         )
 
     def _changed(self) -> None:
         if not self._writing:
+            self._offer()
             self.state.settings = self.read()
+
+    def _offer(self) -> None:
+        """Costs that the chosen hardware knows; MACs where it does not know the one that was chosen."""
+        known = ("macs", *COSTS) if self.hardware.value else ("macs",)
+        if self.app.driver.race is None or self.hardware.value != self.state.settings.hardware:
+            self._writing = True
+            try:
+                value = self.cost.value if self.cost.value in known else "macs"
+                self.cost.options, self.cost.value = known, value
+            finally:
+                self._writing = False
 
     def follow(self) -> None:
         """Write the state's settings into the fields."""
         asked = self.state.settings
         self._writing = True
         try:
+            self.hardware.value = asked.hardware
+            if asked.cost not in self.cost.options:
+                self.cost.options = (*self.cost.options, asked.cost)
             self.dataset.value, self.cost.value, self.seed.value = asked.dataset, asked.cost, asked.seed
             for name, box in self.methods.items():
                 box.value = name in asked.methods

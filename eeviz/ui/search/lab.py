@@ -119,6 +119,7 @@ def search_lab(
     evaluations: int = 60,
     seconds: float | None = None,
     seed: int = 0,
+    hardware: str = "",
     store: str | Path | None = None,
     evaluator=None,
     hide: Sequence[str] = (),
@@ -128,10 +129,11 @@ def search_lab(
 
     methods : of "two-level", "aebnas", "edanas", "nachos", "random"; each searches on its own with the same budget.
     cost : what error is traded for; max_cost, max_worst : bounds on its mean and worst case. evaluations or seconds :
-    budget of each method. store : SQLite file, else one per data set in the user's cache folder. evaluator : of
+    budget of each method. hardware : where costs beside MACs come from, of `eeviz.hardware.names`: "latency", "energy",
+    "energy x latency", "memory". store : SQLite file, else one per data set in the user's cache folder. evaluator : of
     `eeviz.search.evaluate`, instead of the data set's supernet. hide : parts to take away, of `PARTS`. projector : large
     type. In Voila the page's address overrides them (data, methods, objective, max_cost, max_worst, evaluations,
-    seconds, seed, projector).
+    seconds, seed, hardware, projector).
 
     Raises ValueError where they do not fit.
     """
@@ -139,7 +141,7 @@ def search_lab(
         raise ValueError("hide and methods: expected lists of names, got one string.")
     if unknown := sorted(set(hide) - set(PARTS)):
         raise ValueError(f"hide: no part is called {', '.join(map(repr, unknown))}; choose of {', '.join(PARTS)}.")
-    given = Settings(dataset, space, tuple(methods), cost, max_cost, max_worst, evaluations, seconds, seed)
+    given = Settings(dataset, space, tuple(methods), cost, max_cost, max_worst, evaluations, seconds, seed, hardware)
     settings, complaint = given, ""
     try:
         settings = from_query(given)

@@ -20,7 +20,7 @@ class Openings:
 
     def __init__(self, store: str | Path | None = None, evaluator=None):
         self._store, self._evaluator = None if store is None else Path(store), evaluator
-        self._made: dict[tuple[str, str], object] = {}
+        self._made: dict[tuple[str, str, str], object] = {}
 
     @property
     def given(self) -> str:
@@ -57,16 +57,18 @@ class Openings:
         return ""
 
     def evaluator(self, settings: Settings):
-        """The evaluator of a data set and space, made once, so that its cache serves every run."""
+        """The evaluator of a data set, space and hardware, made once, so that its cache serves every run."""
         if self._evaluator is not None:
             return self._evaluator
-        key = settings.space, settings.dataset
+        key = settings.space, settings.dataset, settings.hardware
         if key not in self._made:
             packages.require(*NEEDED, for_="searching")
             from ...core.space import SearchSpace
             from ...search.supernet import supernet_evaluator
 
-            self._made[key] = supernet_evaluator(SearchSpace.preset(settings.space), settings.dataset)
+            self._made[key] = supernet_evaluator(
+                SearchSpace.preset(settings.space), settings.dataset, provider=settings.hardware or None
+            )
         return self._made[key]
 
     def runs(self, settings: Settings, known: Mapping[str, int] = MappingProxyType({})) -> dict:

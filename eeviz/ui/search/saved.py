@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from ...hardware.named import names
 from .settings import METHODS, UNLIMITED, Settings
 
 
@@ -29,7 +30,7 @@ class Saved:
 def saved_in(path: Path | None, settings: Settings) -> tuple[Saved, ...]:
     """The searches in the store at `path`, newest first; none where there is no file yet. Raises StoreError in words.
 
-    Runs that the form cannot show (bounds on several costs) are left out.
+    Runs that the form cannot show (bounds on several costs, hardware without a name) are left out.
     """
     if path is None or not Path(path).is_file():
         return ()
@@ -46,7 +47,8 @@ def saved_in(path: Path | None, settings: Settings) -> tuple[Saved, ...]:
 
 def _showable(asked: dict) -> bool:
     goal = asked["goal"]
-    return {*goal["max_cost"], *goal["max_worst"]} <= {goal["cost"]}
+    known = asked["evaluator"].get("provider", "") in ("", *names())
+    return known and {*goal["max_cost"], *goal["max_worst"]} <= {goal["cost"]}
 
 
 def _saved(group: list[dict], settings: Settings) -> Saved:
@@ -63,6 +65,7 @@ def _saved(group: list[dict], settings: Settings) -> Saved:
         max_worst=goal["max_worst"].get(goal["cost"]),
         evaluations=max(_budget(run) for run in newest.values()),
         seed=asked["seed"],
+        hardware=asked["evaluator"].get("provider", ""),
     )
     return Saved(
         found,

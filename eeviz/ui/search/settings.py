@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from ...hardware.named import names
 from ..page import parameters
 
 METHODS = ("two-level", "aebnas", "edanas", "nachos", "random")
@@ -21,7 +22,8 @@ class Settings:
     """methods : each searches on its own, all get the same budget and seed.
 
     cost : name of the cost to trade error for. max_cost, max_worst : bounds on its mean and worst case, or None.
-    evaluations, seconds : the budget of each method; with seconds, evaluations do not count. Raises ValueError in words.
+    evaluations, seconds : the budget of each method; with seconds, evaluations do not count. hardware : name of a provider
+    of costs beside MACs (`eeviz.hardware.names`), "" for none. Raises ValueError in words.
     """
 
     dataset: str = "fashion-mnist"
@@ -33,6 +35,7 @@ class Settings:
     evaluations: int = 60
     seconds: float | None = None
     seed: int = 0
+    hardware: str = ""
 
     def __post_init__(self):
         object.__setattr__(self, "methods", tuple(m for m in METHODS if m in self.methods) + self._unknown())
@@ -40,6 +43,8 @@ class Settings:
             raise ValueError("choose at least one method.")
         if unknown := self._unknown():
             raise ValueError(f"method {unknown[0]!r} is unknown: choose one of {', '.join(METHODS)}.")
+        if self.hardware and self.hardware not in names():
+            raise ValueError(f"hardware {self.hardware!r} is unknown: choose one of {', '.join(names())}.")
         if not isinstance(self.evaluations, int) or self.evaluations < 1:
             raise ValueError(f"evaluations: expected a whole number of at least 1, got {self.evaluations!r}.")
         if not isinstance(self.seed, int) or self.seed < 0:
@@ -61,7 +66,15 @@ class Settings:
         """One line for people."""
         bounds = [f"{name} ≤ {short(v)}" for name, v in (("mean", self.max_cost), ("worst case", self.max_worst)) if v]
         budget = f"{self.evaluations} evaluations" if self.seconds is None else f"{self.seconds:g} s"
-        parts = [", ".join(self.methods), self.dataset, f"error and {self.cost}", *bounds, budget, f"seed {self.seed}"]
+        on = f" on {self.hardware}" if self.hardware else ""
+        parts = [
+            ", ".join(self.methods),
+            self.dataset,
+            f"error and {self.cost}{on}",
+            *bounds,
+            budget,
+            f"seed {self.seed}",
+        ]
         return " · ".join(parts)
 
 
@@ -94,6 +107,8 @@ def to_query(settings: Settings) -> dict[str, str]:
     query = {"data": settings.dataset, "methods": ",".join(settings.methods), "seed": str(settings.seed)}
     if settings.cost != "macs":
         query["objective"] = settings.cost
+    if settings.hardware:
+        query["hardware"] = settings.hardware
     if settings.seconds is None:
         query["evaluations"] = str(settings.evaluations)
     else:
@@ -113,6 +128,8 @@ def from_query(settings: Settings, query: str | None = None) -> Settings:
             changed["dataset"] = asked["data"]
         if "objective" in asked:
             changed["cost"] = asked["objective"]
+        if "hardware" in asked:
+            changed["hardware"] = asked["hardware"]
         if asked.get("methods"):
             changed["methods"] = tuple(name for name in asked["methods"].split(",") if name)
         for name, kind in (("evaluations", int), ("seed", int), ("seconds", float)):
@@ -130,7 +147,7 @@ def to_code(settings: Settings, store: str = "") -> str:
     """The Python line that opens the lab with these settings."""
     default = Settings()
     words = [repr(settings.dataset)]
-    for name in ("methods", "cost", "max_cost", "max_worst", "evaluations", "seconds", "seed"):
+    for name in ("methods", "hardware", "cost", "max_cost", "max_worst", "evaluations", "seconds", "seed"):
         value = getattr(settings, name)
         if value != getattr(default, name):
             words.append(f"{name}={list(value) if name == 'methods' else value!r}")
