@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import argparse
 import logging
-import math
-import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -26,6 +24,7 @@ from ..datasets import load_dataset
 from . import bases
 from .augment.inputs import Samples, samples_of, variation
 from .augment.stream import batches
+from .descent import parameter_groups, warm_cosine, write_state
 from .manifest import note
 
 log = logging.getLogger("eeviz.make_base")
@@ -76,11 +75,7 @@ def train_base(
     samples_at : epoch -> training samples. weight (N,) : what a right validation answer counts.
     Raises ValueError when the checkpoint is of another recipe.
     """
-    decayed = [p for p in model.parameters() if p.ndim > 1]
-    free = [p for p in model.parameters() if p.ndim <= 1]
-    optimizer = torch.optim.AdamW(
-        [{"params": decayed, "weight_decay": recipe.weight_decay}, {"params": free, "weight_decay": 0.0}]
-    )
+    optimizer = torch.optim.AdamW(parameter_groups(model.parameters(), recipe.weight_decay))
     history: list[BaseEpoch] = []
     best = None
     if checkpoint and checkpoint.is_file():
@@ -98,7 +93,7 @@ def train_base(
         model.train()
         for step in range(steps):
             for group in optimizer.param_groups:
-                group["lr"] = recipe.learning_rate * _shape((epoch + step / steps) / recipe.epochs, recipe.warm_up)
+                group["lr"] = recipe.learning_rate * warm_cosine((epoch + step / steps) / recipe.epochs, recipe.warm_up)
             x, labels = next(source)
             loss = F.cross_entropy(model(x), labels, label_smoothing=recipe.label_smoothing)
             optimizer.zero_grad()
@@ -111,9 +106,7 @@ def train_base(
         history.append(BaseEpoch(epoch + 1, total / steps, accuracy, time.perf_counter() - started))
         if checkpoint:
             state = {"recipe": asdict(recipe), "model": model.state_dict(), "optimizer": optimizer.state_dict()}
-            temporary = checkpoint.with_name(checkpoint.name + ".part")
-            torch.save({**state, "history": [asdict(event) for event in history], "best": best}, temporary)
-            os.replace(temporary, checkpoint)
+            write_state({**state, "history": [asdict(event) for event in history], "best": best}, checkpoint)
         yield history[-1]
     if best is not None:
         model.load_state_dict(best)
@@ -134,12 +127,6 @@ def accuracy_of(model: nn.Module, samples: Samples, weight: np.ndarray | None = 
     """Accuracy, each sample counting `weight` (N,)."""
     right = answers(model, samples).argmax(axis=1) == samples.labels
     return float(np.average(right, weights=weight))
-
-
-def _shape(progress: float, warm_up: float) -> float:
-    if progress < warm_up:
-        return max(progress / warm_up, 0.02)
-    return 0.5 * (1 + math.cos(math.pi * (progress - warm_up) / (1 - warm_up)))
 
 
 def make_speech(fold: int, work: Path, recipe: BaseRecipe) -> nn.Module:

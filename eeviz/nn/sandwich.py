@@ -6,7 +6,6 @@ Sandwich rule and in-place distillation: Yu & Huang 2019 (arXiv:1903.05134), Yu 
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
@@ -18,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..datasets import Dataset
+from .descent import write_state
 from .network import EarlyExitNetwork
 from .supernet import Supernet, recalibrate, training_answers
 from .training import Recipe, augment, evaluate, optimizer_of
@@ -216,9 +216,7 @@ def _save(path: Path, supernet, optimizer, recipe, history) -> None:
         "recipe": asdict(recipe),
         "history": [asdict(event) for event in history],
     }
-    temporary = path.with_name(path.name + ".part")
-    torch.save(state, temporary)
-    os.replace(temporary, path)
+    write_state(state, path)
 
 
 def _resume(path: Path, supernet, optimizer, recipe) -> list[SupernetEpochEnd]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
@@ -14,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..datasets import Dataset
+from .descent import parameter_groups, warm_cosine, write_state
 from .network import EarlyExitNetwork
 
 
@@ -153,16 +152,12 @@ def evaluate(network: EarlyExitNetwork, dataset: Dataset, batch: int = 250) -> t
 
 def learning_rate_at(recipe: Recipe, progress: float) -> float:
     """Linear warm-up, then a cosine to zero; progress in [0, 1] of all steps."""
-    if progress < recipe.warm_up:
-        return recipe.learning_rate * max(progress / recipe.warm_up, 0.01)
-    return recipe.learning_rate * 0.5 * (1 + math.cos(math.pi * (progress - recipe.warm_up) / (1 - recipe.warm_up)))
+    return recipe.learning_rate * warm_cosine(progress, recipe.warm_up, 0.01)
 
 
 def optimizer_of(network: nn.Module, recipe: Recipe) -> torch.optim.SGD:
     """The recipe's optimizer of every parameter."""
-    decayed = [p for p in network.parameters() if p.ndim > 1]
-    free = [p for p in network.parameters() if p.ndim <= 1]  # decaying scales and biases only costs accuracy
-    groups = [{"params": decayed, "weight_decay": recipe.weight_decay}, {"params": free, "weight_decay": 0.0}]
+    groups = parameter_groups(network.parameters(), recipe.weight_decay)
     return torch.optim.SGD(groups, lr=recipe.learning_rate, momentum=recipe.momentum, nesterov=recipe.momentum > 0)
 
 
@@ -174,9 +169,7 @@ def _save(path: Path, network, optimizer, generator, recipe, history) -> None:
         "recipe": asdict(recipe),
         "history": [{**asdict(event), "accuracy": list(event.accuracy)} for event in history],
     }
-    temporary = path.with_name(path.name + ".part")
-    torch.save(state, temporary)
-    os.replace(temporary, path)
+    write_state(state, path)
 
 
 def _resume(path: Path, network, optimizer, generator, recipe) -> list[EpochEnd]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 import math
-import os
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -19,6 +18,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from ..descent import parameter_groups, warm_cosine, write_state
 from ..training import Recipe, joint_loss
 from .branches import Sized
 from .inputs import Samples, Vary, samples_of, variation
@@ -132,7 +132,7 @@ class JointRun:
         while progress < 1:
             parts.train()
             for group in optimizer.param_groups:
-                group["lr"] = group["top"] * _shape(progress, recipe.warm_up)
+                group["lr"] = group["top"] * warm_cosine(progress, recipe.warm_up)
             x, labels = next(source)
             logits = []
             for k, segment in enumerate(self.segments):
@@ -161,13 +161,9 @@ class JointRun:
             (self.segments, recipe.learning_rate * recipe.backbone_rate),
             (self.branches, recipe.learning_rate),
         ):
-            parameters = [p for p in part.parameters() if p.requires_grad]
-            for decayed in (True, False):
-                chosen = [p for p in parameters if (p.ndim > 1) == decayed]
-                if chosen and rate > 0:
-                    groups.append(
-                        {"params": chosen, "weight_decay": recipe.weight_decay * decayed, "lr": rate, "top": rate}
-                    )
+            learning = [p for p in part.parameters() if p.requires_grad and rate > 0]
+            made = parameter_groups(learning, recipe.weight_decay, lr=rate, top=rate)
+            groups += [group for group in made if group["params"]]
         return torch.optim.SGD(groups, lr=recipe.learning_rate, momentum=recipe.momentum, nesterov=recipe.momentum > 0)
 
     def _identity(self) -> dict:
@@ -175,9 +171,7 @@ class JointRun:
 
     def _save(self, parts, optimizer, step: int, seconds: float) -> None:
         state = {"identity": self._identity(), "parts": parts.state_dict(), "optimizer": optimizer.state_dict()}
-        temporary = self.checkpoint.with_name(self.checkpoint.name + ".part")
-        torch.save({**state, "step": step, "seconds": seconds}, temporary)
-        os.replace(temporary, self.checkpoint)
+        write_state({**state, "step": step, "seconds": seconds}, self.checkpoint)
 
     def _resume(self, parts, optimizer) -> tuple[int, float]:
         state = torch.load(self.checkpoint, weights_only=True)
@@ -196,12 +190,6 @@ def fine_tune(augmentation: Augmentation, training: Any, calibration: Any, **opt
     for _ in run:
         pass
     return run.result
-
-
-def _shape(progress: float, warm_up: float) -> float:
-    if progress < warm_up:
-        return max(progress / warm_up, 0.02)
-    return 0.5 * (1 + math.cos(math.pi * (progress - warm_up) / (1 - warm_up)))
 
 
 def _dearest(sized: Sequence[Sized]) -> list[int]:

@@ -9,7 +9,6 @@ and the step alone, so that a run resumed from its checkpoint ends where an unbr
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -21,6 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..descent import parameter_groups, warm_cosine, write_state
 from .branches import Sized
 from .fused import fused, outputs
 from .inputs import Samples
@@ -207,16 +207,12 @@ def _generator(seed: int, index: int, stream: int) -> torch.Generator:
 
 def _optimizer(branches: Sequence[nn.Module], recipe: BranchRecipe) -> torch.optim.AdamW:
     parameters = [p for branch in branches for p in branch.parameters()]
-    decayed, free = [p for p in parameters if p.ndim > 1], [p for p in parameters if p.ndim <= 1]
-    groups = [{"params": decayed, "weight_decay": recipe.weight_decay}, {"params": free, "weight_decay": 0.0}]
+    groups = parameter_groups(parameters, recipe.weight_decay)
     return torch.optim.AdamW(groups, lr=recipe.learning_rate, fused=True)  # one kernel for all: a third less time
 
 
 def _set_rate(optimizer, recipe: BranchRecipe, progress: float) -> None:
-    if progress < recipe.warm_up:
-        rate = recipe.learning_rate * max(progress / recipe.warm_up, 0.02)
-    else:
-        rate = recipe.learning_rate * 0.5 * (1 + math.cos(math.pi * (progress - recipe.warm_up) / (1 - recipe.warm_up)))
+    rate = recipe.learning_rate * warm_cosine(progress, recipe.warm_up)
     for group in optimizer.param_groups:
         group["lr"] = rate
 
@@ -234,9 +230,7 @@ def _save(path: Path, branches, sized, optimizer, average, recipe, step: int, se
         "step": step,
         "seconds": seconds,
     }
-    temporary = path.with_name(path.name + ".part")
-    torch.save(state, temporary)
-    os.replace(temporary, path)
+    write_state(state, path)
 
 
 def _resume(path: Path, branches, sized, optimizer, average, recipe) -> tuple[int, float]:

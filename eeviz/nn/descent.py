@@ -1,0 +1,33 @@
+"""What every training here shares: how the learning rate moves, which parameters decay, how checkpoints are written."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+
+def warm_cosine(progress: float, warm_up: float, least: float = 0.02) -> float:
+    """Share of the learning rate at a progress in [0, 1]: linear over `warm_up`, from `least` on, then a cosine to zero."""
+    if progress < warm_up:
+        return max(progress / warm_up, least)
+    return 0.5 * (1 + math.cos(math.pi * (progress - warm_up) / (1 - warm_up)))
+
+
+def parameter_groups(parameters: Iterable[nn.Parameter], weight_decay: float, **more: Any) -> list[dict]:
+    """Two groups for an optimizer, `more` in each: weights decay; scales and biases do not, it only costs accuracy."""
+    parameters = list(parameters)
+    decayed, free = [p for p in parameters if p.ndim > 1], [p for p in parameters if p.ndim <= 1]
+    return [{"params": decayed, "weight_decay": weight_decay, **more}, {"params": free, "weight_decay": 0.0, **more}]
+
+
+def write_state(state: dict, path: Path) -> None:
+    """Write a checkpoint; a kill at any moment leaves the old one or the new one."""
+    temporary = path.with_name(path.name + ".part")
+    torch.save(state, temporary)
+    os.replace(temporary, path)
