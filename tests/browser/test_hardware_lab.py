@@ -44,7 +44,7 @@ def test_a_visit(host, page):
     expect(out.get_by_text("dearest of")).to_be_visible()
     out.get_by_role("tab", name="On other hardware").click()
     expect(out.get_by_role("cell", name="cortex-m0-m4")).to_be_visible()
-    out.get_by_role("tab", name="Chosen by another cost").click()
+    out.get_by_role("tab", name="By another cost").click()
     expect(out.get_by_text("Every line is charged with energy x latency")).to_be_visible()
 
     # bits: measured in the background, the page goes on

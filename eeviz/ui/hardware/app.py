@@ -146,7 +146,7 @@ class HardwareApp:
         layers = widgets.VBox([row(self.sort), self.layers])
         self.tabs = widgets.Tab(
             children=[layers, self.machines, self.chosen.box],
-            titles=("Layers by cost", "On other hardware", self.chosen.title),
+            titles=("Layers by cost", "On other hardware", "By another cost"),
             selected_index=0,
         )
         return self.tabs
@@ -168,8 +168,22 @@ class HardwareApp:
         state.observe(g(lambda _: self._link(), "writing the link"), ["settings", "projector"])
         state.observe(g(lambda _: self._dress(), "following the look"), ["theme", "projector"])
         self.page.observe(g(lambda c: setattr(state, "theme", c.new), "following the theme"), "theme")
+        self.page.observe(g(lambda _: self._again(), "sending the page again"), "href")
         self.page.observe(g(lambda _: self.depth.changed(), "following the width"), "width")
         self.page.observe(g(lambda _: self._link(), "writing the link"), ["href", "query", "host"])
+
+    def _again(self) -> None:
+        """The page has been drawn: what was set while it was on its way may have been lost, so it is sent once more."""
+        for widget in (*self._texts, self.runline, self.explore_button, self.records_button):
+            widget.send_state()
+        for view in self._views():
+            if view.figure is not None:
+                view.figure.refresh()
+            view.sentence.send_state()
+
+    @property
+    def _texts(self) -> tuple[widgets.HTML, ...]:
+        return self.strip, self.notes, self.doing, self.onward, self.layers, self.machines, self.pairs
 
     def _say(self) -> None:
         state = self.state

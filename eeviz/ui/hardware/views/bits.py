@@ -36,7 +36,13 @@ def draw(app) -> Drawing:
                     showlegend=axis == "x",
                     marker={
                         "color": colors[k],
-                        "pattern": {"shape": patterns[k], "fgcolor": style.paper, "fgopacity": 0.5, "size": 6},
+                        "pattern": {
+                            "fillmode": "overlay",
+                            "shape": patterns[k],
+                            "fgcolor": style.paper,
+                            "fgopacity": 0.5,
+                            "size": 6,
+                        },
                         "line": {"color": style.paper, "width": 1},
                     },
                     texttemplate="%{x:.0f}",

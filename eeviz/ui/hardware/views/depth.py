@@ -13,6 +13,7 @@ from ..palette import ENERGY, of_memory, of_piece, pattern_of
 from ..strips import amount
 
 SCALES = ((1e-3, "mJ"), (1e-6, "µJ"), (1e-9, "nJ"), (1e-12, "pJ"))
+HEIGHT = 660
 NARROW = 72
 """Pixels below which a part is named in short."""
 
@@ -37,6 +38,7 @@ def draw(app) -> Drawing:
         look = {
             "color": of_piece("segment 1" if k == 0 else name, exits, style.theme),
             "pattern": {
+                "fillmode": "overlay",
                 "shape": "" if k == 0 else pattern_of(name, exits),
                 "fgcolor": style.paper,
                 "fgopacity": 0.5,
@@ -57,12 +59,14 @@ def draw(app) -> Drawing:
                 hovertemplate="%{customdata}<br>%{y:.1f} % of the array<extra>" + name + "</extra>",
             )
         )  # fmt: skip
-    return Drawing(traces, style.layout(620, **_axes(table, read, style, unit)))
+    return Drawing(traces, style.layout(HEIGHT, **_axes(table, read, style, unit)))
 
 
 def _axes(table, read, style, unit: str) -> dict:
     count = len(table)
     panel = {"anchor": "x", "rangemode": "tozero", "nticks": 5}
+    top, bottom = (110, 124) if style.projector else (74, 92)
+    height = style.layout(HEIGHT)["height"]
     return {
         "barmode": "stack",
         "bargap": 0.15,
@@ -77,18 +81,17 @@ def _axes(table, read, style, unit: str) -> dict:
             "showgrid": False,
         },
         "yaxis": {"domain": [0, 1], "range": [0, 1], "visible": False, "fixedrange": True, "anchor": "x"},
-        "yaxis2": {**panel, "domain": [0.68, 0.97], "title": {"text": f"energy ({unit})"}},
-        "yaxis3": {**panel, "domain": [0.34, 0.61], "title": {"text": "latency (cycles)"}, "tickformat": "~s"},
+        "yaxis2": {**panel, "domain": [0.69, 0.95], "title": {"text": f"energy ({unit})"}},
+        "yaxis3": {**panel, "domain": [0.34, 0.57], "title": {"text": "latency (cycles)"}, "tickformat": "~s"},
         "yaxis4": {**panel, "domain": [0.0, 0.27], "title": {"text": "array used (%)"}, "range": [0, 100]},
         "legend": {**style.legend("top"), "title": {"text": "energy: "}},
         "legend2": {
             **style.legend("top"),
-            "yref": "paper",
-            "y": 0.62,
+            "y": (bottom + 0.58 * (height - top - bottom)) / height,
             "yanchor": "bottom",
             "title": {"text": "part: "},
         },
-        "margin": {"l": 74, "r": 16, "t": 66 if not style.projector else 96, "b": 92 if not style.projector else 120},
+        "margin": {"l": 74, "r": 16, "t": top, "b": bottom},
         "hovermode": "closest",
         "showlegend": True,
     }

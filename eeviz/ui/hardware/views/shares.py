@@ -29,7 +29,13 @@ def draw(app) -> Drawing:
             showlegend=bool(table[:, i].any()),
             marker={
                 "color": of_piece(name, exits, style.theme),
-                "pattern": {"shape": pattern_of(name, exits), "fgcolor": style.paper, "fgopacity": 0.5, "size": 6},
+                "pattern": {
+                    "fillmode": "overlay",
+                    "shape": pattern_of(name, exits),
+                    "fgcolor": style.paper,
+                    "fgopacity": 0.5,
+                    "size": 6,
+                },
                 "line": {"color": style.paper, "width": 1},
             },
             hovertemplate="%{y}<br>%{x:.1f} %<extra>" + name + "</extra>",
