@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import webbrowser
 from pathlib import Path
@@ -169,14 +170,26 @@ def _test(arguments) -> int:
     pytest = [sys.executable, "-m", "pytest"]
     if arguments.pytest:
         return subprocess.call([*pytest, *arguments.pytest], cwd=root)
-    # one thread a process: as many processes as cores already keep them busy
-    alone = subprocess.call(
-        [*pytest, "-m", "not browser", "-n", "auto", "--dist", "worksteal"],
-        cwd=root,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-    )
-    _say("\nNow the tests in a browser, one at a time")
-    return subprocess.call([*pytest, "-m", "browser"], cwd=root) or alone
+    _say("Tests in a browser; the others run beside them and are told at the end.\n")
+    with tempfile.TemporaryFile() as told:
+        others = subprocess.Popen(
+            [*pytest, "-m", "not browser", "-n", str(max(1, (os.cpu_count() or 2) - 1)), "--dist", "worksteal"],
+            cwd=root,
+            env=os.environ | {"OMP_NUM_THREADS": "1"},  # as many processes as cores keep them busy
+            stdout=told,
+            stderr=subprocess.STDOUT,
+            preexec_fn=None if os.name == "nt" else lambda: os.nice(10),  # a browser waits for nobody
+        )
+        try:
+            failed = subprocess.call([*pytest, "-m", "browser"], cwd=root)
+            _say("\nThe other tests:")
+            failed = others.wait() or failed
+        finally:
+            others.terminate()  # on Ctrl-C; nothing once it has ended
+            others.wait()
+            told.seek(0)
+            _say(told.read().decode(errors="replace"))
+    return failed
 
 
 def _install(arguments) -> int:
