@@ -37,7 +37,7 @@ def headline(state: HardwareState) -> str:
         return ""
     cells = [(name, amount(read.costs[name].static, read.costs[name].unit), "without exits") for name in
              ("latency", "energy")]  # fmt: skip
-    cells.append(("memory", amount(_whole(read, "memory"), "B"), "weights, and activations at their most"))
+    cells.append(("memory", amount(_whole(read, "memory"), "B"), "weights and activations"))
     heads = head_utilisation(read.layers)
     if heads is not None:
         low, whole = heads
@@ -52,7 +52,7 @@ def _spared(fronts: Fronts, asked: Settings) -> list[tuple[str, str, str]]:
     cells = []
     for cost in dict.fromkeys((asked.cost, "macs")):
         saved = fronts.saved(asked.cost, cost, index)
-        cells.append((f"{word(cost)} saved", text.percent(saved), "mean over samples, chosen here: optimistic"))
+        cells.append((f"{word(cost)} saved", text.percent(saved), "mean; chosen here, so optimistic"))
     front = fronts.fronts[asked.cost]
     cells.append(("accuracy", text.percent(front.accuracy[index], 2), drop_words(asked)))
     return cells
@@ -152,7 +152,9 @@ def onward(settings: Settings, host: str) -> str:
     words = f"Search for networks with the least {word(settings.cost)} on {settings.accelerator}"
     if host == "voila":
         address = escape(f"search.ipynb?{urlencode(search_query(asked))}", quote=True)
-        return f'<a class="ee-sentence" href="{address}" target="_blank" rel="noopener">{escape(words)}</a>'
+        return (
+            f'<a style="text-decoration:underline" href="{address}" target="_blank" rel="noopener">{escape(words)}</a>'
+        )
     return f'<span class="ee-sentence">{escape(words)}: <code>{escape(search_code(asked))}</code></span>'
 
 

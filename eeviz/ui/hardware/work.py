@@ -18,7 +18,7 @@ from .networks import Subject
 from .settings import COSTS, FLOAT, Settings, bits_of
 from .state import Answers, Fronts, Machine, Outcome, Reading, Rounded
 
-MOST = 4000
+MOST = 3000
 """Images that rounded networks answer at most; one half tunes, the other is shown."""
 CHARGED = ("latency", "energy", "energy x latency")
 

@@ -18,7 +18,7 @@ def draw(app) -> Drawing:
     state, style = app.state, app.style
     rounded = state.rounded
     if not rounded:
-        return Drawing([scatter(x=[], y=[], showlegend=False)], style.layout(60, **_hidden()))
+        return Drawing([scatter(x=[], y=[], showlegend=False)], style.layout(16, **_hidden()))
     exits = [escape_plotly(name) for name in state.subject.records.exits]
     colors, patterns = style.colors(len(exits)), style.patterns(len(exits))
     labels = [pair_words(one.pair).replace(", ", "<br>") for one in rounded]

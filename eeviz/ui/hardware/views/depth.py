@@ -13,7 +13,7 @@ from ..palette import ENERGY, of_memory, of_piece, pattern_of
 from ..strips import amount
 
 SCALES = ((1e-3, "mJ"), (1e-6, "µJ"), (1e-9, "nJ"), (1e-12, "pJ"))
-HEIGHT = 660
+HEIGHT = 640
 NARROW = 72
 """Pixels below which a part is named in short."""
 
@@ -47,14 +47,14 @@ def draw(app) -> Drawing:
         }
         traces.append(
             bar(
-                x=x[own], y=table.cycles[own], yaxis="y3", name=name, legendgroup=name, legend="legend2", marker=look,
+                x=x[own], y=table.cycles[own], yaxis="y3", name=name, showlegend=False, marker=look,
                 customdata=words[own], hovertemplate="%{customdata}<br>%{y:.4s}cycles<extra>" + name + "</extra>",
             )
         )  # fmt: skip
         used = own & (table.macs > 0)
         traces.append(
             bar(
-                x=x[used], y=100 * table.utilisation[used], yaxis="y4", name=name, legendgroup=name, showlegend=False,
+                x=x[used], y=100 * table.utilisation[used], yaxis="y4", name=name, showlegend=False,
                 marker=look, customdata=words[used],
                 hovertemplate="%{customdata}<br>%{y:.1f} % of the array<extra>" + name + "</extra>",
             )
@@ -66,7 +66,6 @@ def _axes(table, read, style, unit: str) -> dict:
     count = len(table)
     panel = {"anchor": "x", "rangemode": "tozero", "nticks": 5}
     top, bottom = (110, 124) if style.projector else (74, 92)
-    height = style.layout(HEIGHT)["height"]
     return {
         "barmode": "stack",
         "bargap": 0.15,
@@ -81,16 +80,10 @@ def _axes(table, read, style, unit: str) -> dict:
             "showgrid": False,
         },
         "yaxis": {"domain": [0, 1], "range": [0, 1], "visible": False, "fixedrange": True, "anchor": "x"},
-        "yaxis2": {**panel, "domain": [0.69, 0.95], "title": {"text": f"energy ({unit})"}},
-        "yaxis3": {**panel, "domain": [0.34, 0.57], "title": {"text": "latency (cycles)"}, "tickformat": "~s"},
+        "yaxis2": {**panel, "domain": [0.68, 0.95], "title": {"text": f"energy ({unit})"}},
+        "yaxis3": {**panel, "domain": [0.35, 0.62], "title": {"text": "latency (cycles)"}, "tickformat": "~s"},
         "yaxis4": {**panel, "domain": [0.0, 0.27], "title": {"text": "array used (%)"}, "range": [0, 100]},
         "legend": {**style.legend("top"), "title": {"text": "energy: "}},
-        "legend2": {
-            **style.legend("top"),
-            "y": (bottom + 0.58 * (height - top - bottom)) / height,
-            "yanchor": "bottom",
-            "title": {"text": "part: "},
-        },
         "margin": {"l": 74, "r": 16, "t": top, "b": bottom},
         "hovermode": "closest",
         "showlegend": True,
