@@ -30,8 +30,8 @@ BARS = {"quick": 0.35, "full": 0.40, "joint": 0.50}
 LIMIT_SECONDS = {"quick": 180, "full": 2700, "joint": 2700}
 SETTINGS = {
     "quick": {
-        "resnet20": {"locations": [2, 3, 4, 5, 6], "designs": ["mlp"], "seconds": 130.0, "replays": 14},
-        "resnet32": {"locations": [4, 6, 8, 9, 10], "designs": ["mlp"], "seconds": 117.0, "replays": 16},
+        "resnet20": {"locations": [2, 3, 4, 5, 6], "designs": ["mlp"], "seconds": 134.0, "replays": 8},
+        "resnet32": {"locations": [4, 6, 8, 9, 10], "designs": ["mlp"], "seconds": 122.0, "replays": 12},
     },
     "full": {
         "resnet20": {"locations": 7, "epochs": 8.0},

@@ -32,7 +32,7 @@ def main() -> None:
     labels = rng.integers(0, 10, options.images)
     started = time.perf_counter()
     model = known.build("resnet152", classes=10)
-    recipe = BranchRecipe(epochs=1, memory=256)
+    recipe = BranchRecipe(epochs=1, memory=64)
     run = AugmentRun(
         model, (images, labels), mean=known.IMAGENET_MEAN, std=known.IMAGENET_STD, designs=["mlp"], recipe=recipe
     )

@@ -213,6 +213,31 @@ def test_a_checkpoint_of_another_run_or_no_checkpoint_at_all_is_refused(tmp_path
         list(new_run(checkpoint=path))
 
 
+def test_branches_learn_from_what_is_remembered_too():
+    runs = [
+        new_run(
+            designs=["mlp"], recipe=BranchRecipe(epochs=2, batch=32, seed=4, replays={"mlp": replays}, memory=memory)
+        )
+        for replays, memory in ((0, 64), (2, 64), (2, 64), (2, 0))
+    ]
+    for run in runs:
+        list(run)
+    without, one, two, nothing = map(branch_weights, runs)
+    assert torch.equal(one, two)
+    assert not torch.equal(one, without)
+    assert torch.equal(nothing, without)
+
+
+def test_without_convolutions_a_coarser_digest_is_remembered():
+    fine, coarse = new_run(), new_run(designs=["mlp"])
+    kept = [branch.digest.shape for branch in coarse.branches]
+    assert all(shape[-1] < branch.digest.shape[-1] for shape, branch in zip(kept, fine.branches[::3], strict=True))
+    first = next(branch for branch, size in zip(fine.branches, fine.sized, strict=True) if size.design == "mlp")
+    x = torch.randn(4, *fine.locations[0].shape)
+    pooled = first.body[0](first.digest(x)).flatten(1)
+    assert torch.allclose(coarse.branches[0].digest(x).flatten(1), pooled, atol=1e-6)
+
+
 def test_a_time_budget_ends_the_training():
     run = new_run(recipe=None, epochs=1000, time_budget=1.5)
     events = [e for e in run if e.stage == "branches"]

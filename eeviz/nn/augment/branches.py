@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from ..macs import count_macs
 from .graph import Location
-from .memory import Digest
+from .memory import COARSE, Digest
 
 DESIGNS: Mapping[str, float] = {"mlp": 0.01, "light": 0.025, "deep": 0.06}
 """Design -> share of the model's MACs that a branch may cost at most."""
@@ -40,10 +40,12 @@ class Sized:
     macs: int
 
 
-def build(location: Location, design: str, classes: int, most_macs: float, seed: int = 0) -> tuple[Sized, Branch]:
+def build(
+    location: Location, design: str, classes: int, most_macs: float, seed: int = 0, coarse: bool = False
+) -> tuple[Sized, Branch]:
     """The widest branch of a design at a location within `most_macs`, initialised from `seed`; the narrowest if none is.
 
-    Raises ValueError for an unknown design.
+    coarse : it reads a digest of fewer cells, as all branches of the location must. Raises ValueError for an unknown design.
     """
     if design not in DESIGNS:
         raise ValueError(f"branch design {design!r} is unknown: choose among {', '.join(DESIGNS)}.")
@@ -52,7 +54,7 @@ def build(location: Location, design: str, classes: int, most_macs: float, seed:
     for width in _WIDTHS:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)  # layers draw from the global generator, which is put back as it was
-            module = _module(location, design, classes, width).eval()
+            module = _module(Digest(location, coarse), design, classes, width).eval()
         macs = count_macs(module, example)
         if chosen is None or (macs <= most_macs and width <= _MOST[design]):
             chosen = Sized(location.index, design, width, macs), module
@@ -78,11 +80,10 @@ class Branch(nn.Module):
         return self.body(self.digest(x))
 
 
-def _module(location: Location, design: str, classes: int, width: int) -> Branch:
-    digest = Digest(location)
+def _module(digest: Digest, design: str, classes: int, width: int) -> Branch:
     channels, *cells = digest.shape
     if design == "mlp":
-        window = [max(1, size // (4 if len(cells) == 2 else 8)) for size in cells]
+        window = [max(1, size // COARSE[len(cells)]) for size in cells]
         pools = {1: nn.AvgPool1d, 2: nn.AvgPool2d}
         pool = [] if prod(window) == 1 else [pools[len(cells)](tuple(window))]
         inputs = channels * prod(size // w for size, w in zip(cells, window, strict=True))

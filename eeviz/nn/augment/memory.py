@@ -17,17 +17,20 @@ from .graph import Location
 
 CELLS = {0: 1, 1: 32, 2: 8}
 """Dimensions of the extent -> cells along each that a digest keeps at least, where there are as many."""
+COARSE = {0: 1, 1: 8, 2: 4}
+"""The same where no branch convolves: less to remember and to read again."""
 
 
 class Digest(nn.Module):
     """(N, *shape of the location) -> (N, channels, *cells): channels first, averaged over windows of one size."""
 
-    def __init__(self, location: Location):
+    def __init__(self, location: Location, coarse: bool = False):
         super().__init__()
+        least = COARSE if coarse else CELLS
         self.last = location.layout == "tokens"
         extent = location.shape[:-1] if self.last else location.shape[1:]
         channels = location.shape[-1] if self.last else location.shape[0]
-        window = tuple(max(1, size // CELLS[len(extent)]) for size in extent)
+        window = tuple(max(1, size // least[len(extent)]) for size in extent)
         self.shape = (channels, *(size // w for size, w in zip(extent, window, strict=True)))
         pools = {1: nn.AvgPool1d, 2: nn.AvgPool2d}
         self.pool = nn.Identity() if prod(window) == 1 else pools[len(extent)](window)

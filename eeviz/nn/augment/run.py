@@ -200,9 +200,11 @@ def _known(designs) -> Sequence[str]:
 def _built(graph: Graph, locations, shares: dict[str, float], seed: int):
     sized, modules = [], []
     for place, location in enumerate(locations):
-        for design in design_catalogue.designs_for(location, shares):
+        designs = design_catalogue.designs_for(location, shares)
+        coarse = set(designs) == {"mlp"}
+        for design in designs:
             limit = shares.get(design, design_catalogue.DESIGNS[design]) * graph.macs
-            size, module = design_catalogue.build(location, design, graph.classes, limit, seed + len(sized))
+            size, module = design_catalogue.build(location, design, graph.classes, limit, seed + len(sized), coarse)
             sized.append(design_catalogue.Sized(place, design, size.width, size.macs))
             modules.append(module.to(memory_format=torch.channels_last) if len(location.shape) == 3 else module)
     return tuple(sized), tuple(modules)

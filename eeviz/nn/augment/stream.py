@@ -158,7 +158,7 @@ class _Learner:
         digests, logits = self.remember(x, labels)
         figures = self._learn(range(len(self.branches)), digests, logits, labels)
         rounds = max((self.recipe.replays.get(size.design, 0) for size in self.sized), default=0)
-        for again in range(rounds if self.memory else 0):
+        for again in range(rounds if self.memory is not None and len(self.memory) else 0):
             chosen = [b for b, size in enumerate(self.sized) if self.recipe.replays.get(size.design, 0) > again]
             wanted = sorted({self.sized[b].location for b in chosen})
             generator = _generator(self.recipe.seed, index, 2 + again)
@@ -168,7 +168,7 @@ class _Learner:
 
     def recall(self, samples: Samples, vary, step: int) -> None:
         """Remember what an unbroken run would know at `step`."""
-        if self.memory and self.memory.room:
+        if self.memory is not None and self.memory.room:
             first = max(0, step - -(-self.memory.room // self.recipe.batch))
             self.memory.seen = first * self.recipe.batch
             for x, labels in islice(batches(samples, vary, self.recipe.batch, self.recipe.seed, first), step - first):
@@ -178,7 +178,7 @@ class _Learner:
         """Digests of a batch at every location, and the final logits."""
         with torch.no_grad():
             digests, x = outputs(self.segments, self.digesters, x)
-        if self.memory:
+        if self.memory is not None:
             self.memory.add(digests, x, labels)
         return digests, x
 
