@@ -45,10 +45,14 @@ def gap(state: AugmentState) -> str:
     ours = decision.front.mean_cost[decision.index]
     if theirs.mean_cost <= 0:
         return ""
+    less = 1 - ours / theirs.mean_cost
+    found = f"{text.percent(abs(less))} {'less' if less > 0 else 'more'}" if abs(less) >= 0.0005 else "the same"
+    more = beside.configuration.policy.kept.sum() > decision.settings.max_exits
     return (
         f"The published method's choice for the same drop, on the processors that suit it best: "
         f"{text.percent(theirs.accuracy, 2)} at {_q(theirs.mean_cost, theirs.unit)} mean {_name(cost)}. Deciding everything "
-        f"together needs {_q(float(ours), theirs.unit)}, {text.percent(1 - ours / theirs.mean_cost)} less."
+        f"together needs {_q(float(ours), theirs.unit)}, {found}."
+        + (" It knows no limit on the number of exits." if more else "")
     )
 
 

@@ -15,9 +15,10 @@ def draw(app) -> Drawing:
     state, style = app.state, app.style
     anatomy = state.anatomy
     shown = _accuracy(state)
-    traces = [_rug(app, chosen) for chosen in (False, True)]
-    traces += [_design(app, design, shown) for design in DESIGNS]
     final = None if state.trained is None else 100 * state.trained.final
+    low, high = _range(shown, final)
+    traces = [_rug(app, chosen, low) for chosen in (False, True)]
+    traces += [_design(app, design, shown) for design in DESIGNS]
     traces.append(
         scatter(
             x=np.array([] if final is None else [0.0, 100.0]),
@@ -37,7 +38,7 @@ def draw(app) -> Drawing:
             "range": [0, 102],
             "ticksuffix": "",
         },
-        yaxis={"title": {"text": "accuracy of a branch (%)"}, "range": _range(shown, final)},
+        yaxis={"title": {"text": "accuracy of a branch (%)"}, "range": [low, high]},
         shapes=[_line(app, place.share) for place in places],
         annotations=[_label(app, k, place) for k, place in enumerate(places)],
         showlegend=True,
@@ -100,13 +101,13 @@ def _design(app, design: str, shown) -> dict:
     )
 
 
-def _rug(app, chosen: bool) -> dict:
+def _rug(app, chosen: bool, foot: float) -> dict:
     """Marks at the foot: every candidate location."""
     anatomy, style = app.state.anatomy, app.style
     places = [] if anatomy is None else [place for place in anatomy.places if place.chosen == chosen]
     return scatter(
         x=np.array([100 * place.share for place in places]),
-        y=np.zeros(len(places)),
+        y=np.full(len(places), foot),
         yaxis="y",
         customdata=[_place(place) for place in places],
         name="location with branches" if chosen else "candidate location",
@@ -149,8 +150,8 @@ def _label(app, k: int, place) -> dict:
 
 
 def _range(shown, final) -> list[float]:
-    high = 100.0
-    if final is not None:
-        known = shown[np.isfinite(shown)]
-        high = max(final, 100 * known.max(initial=0)) + 4
-    return [0.0, min(104.0, high)]
+    if final is None:
+        return [0.0, 100.0]  # while branches learn, nothing but their points moves
+    known = 100 * shown[np.isfinite(shown)]
+    low = 10 * np.floor((min(final, known.min(initial=final)) - 5) / 10)
+    return [float(max(0.0, low)), float(min(104.0, max(final, known.max(initial=0)) + 4))]

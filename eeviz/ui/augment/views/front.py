@@ -42,7 +42,7 @@ def draw(app) -> Drawing:
             "title": {"text": f"mean {_cost(state)} per sample" + (f" ({unit}, log scale)" if unit else "")},
             "range": _across(app),
             "tickformat": "~s",
-            "dtick": "D2",
+            **_ticks(_across(app)),
         },
         yaxis={"title": {"text": "accuracy on the samples that decide (%)"}, "range": _range(app)},
         shapes=[_limit(app, drop)] if drop is not None else [],
@@ -178,7 +178,19 @@ def _across(app) -> list[float]:
     ]
     costs = [*seen, static_cost(app.state) or seen[-1], *(point.mean_cost for point in app.static_points)]
     low, high = np.log10(min(costs)), np.log10(max(costs))
-    return [float(low - 0.05), float(max(high, low + 0.1) + 0.05)]
+    margin = max(0.05 * (high - low), 0.002)
+    return [float(low - margin), float(high + margin)]
+
+
+def _ticks(across: list[float]) -> dict:
+    """Ticks of a log axis; where it is too short for 1, 2 and 5, about five round numbers."""
+    low, high = 10.0 ** across[0], 10.0 ** across[1]
+    if high / low > 5:
+        return {"tickmode": "linear", "dtick": "D2"}
+    wide = (high - low) / 5
+    size = 10.0 ** np.floor(np.log10(wide))
+    step = size * next(k for k in (1, 2, 5, 10) if k * size >= wide)
+    return {"tickmode": "array", "tickvals": (step * np.arange(np.ceil(low / step), high / step)).tolist()}
 
 
 def _range(app) -> list[float]:
