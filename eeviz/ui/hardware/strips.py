@@ -193,7 +193,7 @@ def machines(found: tuple[Machine, ...], settings: Settings) -> str:
             f" Between the accelerators energy x latency differs by a factor of {max(products) / min(products):.3g}"
             " (cycles of each one's own clock)."
         )
-    body = "".join(f'<p class="ee-sentence" role="note">{escape(line)}</p>' for line in told)
+    body = f'<p class="ee-sentence" role="note">{escape(" ".join(told))}</p>' if told else ""
     return f"<p class='ee-sentence'>{escape(said)}</p>{_table(head, rows, left=(0,))}{body}"
 
 

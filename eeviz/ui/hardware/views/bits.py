@@ -72,9 +72,9 @@ def _axes(style) -> dict:
         "xaxis": {
             **ticks,
             "domain": [0, 0.48],
-            "title": {"text": "thresholds tuned for FP32 and held: share (%), accuracy"},
+            "title": {"text": "held: share (%), accuracy"},
         },
-        "xaxis2": {**ticks, "domain": [0.54, 1], "title": {"text": "thresholds tuned again: share (%), accuracy"}},
+        "xaxis2": {**ticks, "domain": [0.54, 1], "title": {"text": "tuned again: share (%), accuracy"}},
         "yaxis": {"autorange": "reversed", "type": "category", "showgrid": False},
         "showlegend": True,
         "legend": style.legend("top"),
@@ -99,10 +99,12 @@ def describe(app) -> str:
     plain = next((one for one in rounded if one.pair == FLOAT), rounded[0])
     if last is plain:
         return said
+    first = int(np.argmax(np.append(plain.held.policy.kept, True)))
     said += (
-        f"From FP32 to {pair_words(last.pair)} the final exit's share goes from {text.percent(plain.held.share[-1])} to "
-        f"{text.percent(last.held.share[-1])} at held thresholds, accuracy from {text.percent(plain.held.accuracy.value)} to "
-        f"{text.percent(last.held.accuracy.value)}."
+        f"Left, the thresholds tuned for FP32 are held: from FP32 to {pair_words(last.pair)} the share that leaves at "
+        f"{state.subject.records.exits[first]} goes from {text.percent(plain.held.share[first])} to "
+        f"{text.percent(last.held.share[first])}, accuracy from {text.percent(plain.held.accuracy.value)} to "
+        f"{text.percent(last.held.accuracy.value)}. Right, they are tuned again on the rounded answers."
     )
     if cost in last.held.costs and cost in last.again.costs:
         held, again = last.held.costs[cost], last.again.costs[cost]
