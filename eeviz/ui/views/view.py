@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from html import escape
@@ -12,6 +13,9 @@ import plotly.graph_objects as go
 
 from ..figures import dress, figure
 from ..traces import Drawing
+
+LETTING_GO = 5.0
+"""Seconds after which a figure that another one replaced is closed."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,7 @@ class View:
         if len(fresh.data) != len(self.figure.data):
             old = self.figure
             self._build(fresh)
-            old.close()
+            _retire(old)
             return
         with self.figure.batch_update():
             if self._look != self._wanted_look():
@@ -95,6 +99,13 @@ class View:
                 self.chart.click(self.app, number, points.point_inds[0])
 
         return clicked
+
+
+def _retire(old: go.FigureWidget) -> None:
+    """Close a figure when the page has let go of it: until then plotly.js may still report to it."""
+    timer = threading.Timer(LETTING_GO, old.close)
+    timer.daemon = True
+    timer.start()
 
 
 def _plain(drawn: Drawing | go.Figure) -> list[dict]:
