@@ -206,18 +206,19 @@ def verdict(d) -> str:
 
 
 def sooner(ours: list[Read], theirs: list[Read], name: str) -> None:
-    """Share of the other method's time after which two-level has a mean report error as low as it ends with."""
+    """Share of the other method's time after which two-level has a mean report error as low as it ends with; 1: all of it."""
     shares, seconds = [], []
     for a, b in zip(ours, theirs, strict=True):
         wanted = b.at(b.seconds).mean_error
         moments = [share * b.seconds for share in CHECKPOINTS]
         there = (t for t in moments if (r := a.at(t)) is not None and r.mean_error <= wanted)
-        seconds.append(next(there, np.inf))
-        shares.append(seconds[-1] / b.seconds)
+        seconds.append(next(there, None))
+        shares.append(None if seconds[-1] is None else seconds[-1] / b.seconds)
     figures = {
-        "share_of_the_time_worst_seed": max(shares),
-        "each_seed": [round(s, 4) for s in shares],
-        "seconds": [round(s, 1) for s in seconds],
+        "share_of_the_time_worst_seed": 1.0 if None in shares else max(shares),
+        "seeds_that_reach_it": len(shares) - shares.count(None),
+        "each_seed": [None if s is None else round(s, 4) for s in shares],
+        "seconds": [None if s is None else round(s, 1) for s in seconds],
     }
     bars = {"share_of_the_time_worst_seed": SOONER} if name == "aebnas" else None
     line(f"two-level reaches the final figure of {name}", figures, bars, of_seconds=[round(b.seconds) for b in theirs])
