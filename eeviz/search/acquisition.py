@@ -1,4 +1,8 @@
-"""Which candidates come next: expected improvement of the errors at budgets, for the work that it takes.
+"""Which candidates come next: expected improvement of the error at one budget after the other, for the work it takes.
+
+Each place in a generation belongs to a budget. One sum over all budgets would ask for the same kind of backbone again
+and again: a cheap one is admissible at every budget, a large one, which may be the best of all for the high budgets,
+only there.
 
 Genes come in the order of the network, so genomes that agree in their first genes share a prefix of the backbone, which
 is computed once. Only genomes chosen together count as sharing: what was asked for earlier may be forgotten by now, and
@@ -22,44 +26,45 @@ FAMILY = 4  # one in so many is chosen for its gain alone
 def chosen_by_gain(
     domain: Domain,
     pool: list[Genome],
-    predict: Callable[[list[Genome]], np.ndarray],
+    predict: Callable[[list[Genome]], tuple[np.ndarray, np.ndarray]],
     here: np.ndarray,
-    spread: np.ndarray,
     count: int,
-    variants: Callable[[Genome], list[Genome]],
+    variants: Callable[[Genome, int], list[Genome]],
 ) -> list[Genome]:
-    """`count` genomes, one after the other those that promise most improvement for their work; fewer of a small pool.
+    """`count` genomes, each promising most improvement at its budget for its work; fewer of a small pool.
 
-    predict : genomes -> (N, B) errors at budgets, infinite where too dear. here (B,) : lowest errors known.
-    spread (B,) : root mean square error of predictions. variants : new genomes that begin like a chosen one.
+    predict : genomes -> (N, B) errors at budgets, infinite where too dear, and (N, B) their standard deviations.
+    here (B,) : lowest errors known. variants : a chosen genome and its budget's index -> genomes that begin like it.
     """
     chosen: list[Genome] = []
-    predicted = predict(pool)
+    predicted, deviation = predict(pool)
     for place in range(count):
         if not pool:
             break
-        gain = expected_improvement(here, predicted, spread).sum(axis=1)
+        budget = place * len(here) // count
+        gains = expected_improvement(here, predicted, deviation)  # (N, B)
+        gain = gains[:, budget] if gains[:, budget].any() else gains.sum(axis=1)
         family = chosen if place % FAMILY else []  # a new one now and then, else all would be alike
         best = int(np.argmax(gain / (ALWAYS + 1 - shared(domain, pool, family))))
         here = np.minimum(here, predicted[best])
         chosen.append(pool[best])
-        more = [g for g in dict.fromkeys(variants(pool[best])) if g not in chosen and g not in pool]
+        more = [g for g in dict.fromkeys(variants(pool[best], budget)) if g not in chosen and g not in pool]
         pool = [*pool[:best], *pool[best + 1 :], *more]
-        predicted = np.delete(predicted, best, axis=0)
+        predicted, deviation = (np.delete(array, best, axis=0) for array in (predicted, deviation))
         if more:
-            predicted = np.vstack([predicted, predict(more)])
+            predicted, deviation = (np.vstack(p) for p in zip((predicted, deviation), predict(more), strict=True))
     return chosen
 
 
-def expected_improvement(here: np.ndarray, predicted: np.ndarray, spread: np.ndarray) -> np.ndarray:
+def expected_improvement(here: np.ndarray, predicted: np.ndarray, deviation: np.ndarray) -> np.ndarray:
     """(N, B) by how much an error falls below here (B,) on average, were it normal around predicted (N, B) with
-    standard deviation spread (B,) (Jones et al. 1998, doi:10.1023/A:1008306431147). 0 where predicted is infinite.
+    standard deviation (N, B) (Jones et al. 1998, doi:10.1023/A:1008306431147). 0 where predicted is infinite.
     """
-    spread = np.maximum(spread, 1e-9)
+    deviation = np.maximum(deviation, 1e-9)
     finite = np.isfinite(predicted)
-    z = (here - np.where(finite, predicted, 0)) / spread
+    z = (here - np.where(finite, predicted, 0)) / deviation
     density = np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi)
-    return np.where(finite, spread * (z * ndtr(z) + density), 0.0)
+    return np.where(finite, deviation * (z * ndtr(z) + density), 0.0)
 
 
 def shared(domain: Domain, genomes: list[Genome], others: list[Genome]) -> np.ndarray:

@@ -23,6 +23,7 @@ from threadpoolctl import threadpool_limits
 FOLDS = 5
 FIRST, LATEST = 100, 300  # samples that are fitted when there are more
 LEAST = 8  # samples below which nothing is fitted
+SURE = 0.25  # of the error for samples left out: no deviation is smaller, whatever a Gaussian process says
 
 
 def _forest(seed: int):
@@ -61,11 +62,14 @@ class Fitted:
     """Fitted models. predict(X (N, F)) -> (N, T): means weighted by rank correlation. tau : model -> Kendall tau.
 
     spread (T,) : root mean square error of predictions for samples left out.
+    deviation(X (N, F)) -> (N, T): how unsure the Gaussian process is of the mean there, noise of the samples taken off
+    (Rasmussen & Williams 2006, eq. 2.26); at least SURE of spread, and spread where no Gaussian process was fitted.
     """
 
     predict: Callable[[np.ndarray], np.ndarray]
     tau: MappingProxyType
     spread: np.ndarray
+    deviation: Callable[[np.ndarray], np.ndarray]
 
 
 def tau_of(truth: np.ndarray, predicted: np.ndarray) -> float:
@@ -113,7 +117,18 @@ def fit(X: np.ndarray, y: np.ndarray, seed: int, models=MODELS, switch: bool = F
         with threadpool_limits(1):
             return sum(w * _predict(model, scaled, y.shape[1]) for w, model in chosen)
 
-    return Fitted(predict, MappingProxyType(tau), np.sqrt(np.mean((y - together) ** 2, axis=0)))
+    spread = np.sqrt(np.mean((y - together) ** 2, axis=0))
+    gaussian = next((model for model in fitted.values() if isinstance(model, GaussianProcessRegressor)), None)
+
+    def deviation(features: np.ndarray) -> np.ndarray:
+        scaled = (np.asarray(features, dtype=np.float64) - centre) / scale
+        if gaussian is None:
+            return np.tile(spread, (len(scaled), 1))
+        with threadpool_limits(1):
+            _, unsure = gaussian.predict(scaled, return_std=True)
+        return np.maximum(_without_noise(gaussian, unsure.reshape(-1, y.shape[1]), y), SURE * spread)
+
+    return Fitted(predict, MappingProxyType(tau), spread, deviation)
 
 
 def _left_out(fitted, Z: np.ndarray, y: np.ndarray, folds) -> np.ndarray:
@@ -127,6 +142,14 @@ def _left_out(fitted, Z: np.ndarray, y: np.ndarray, folds) -> np.ndarray:
     for train, test in folds:
         predicted[test] = _predict(model.fit(Z[train], _target(y[train])), Z[test], y.shape[1])
     return predicted
+
+
+def _without_noise(gaussian: GaussianProcessRegressor, deviation: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """(N, T) standard deviation of the mean, of that of a new sample; y (N', T) : targets of the fit."""
+    scale = np.where(y.std(axis=0) > 0, y.std(axis=0), 1.0) if gaussian.normalize_y else 1.0
+    kernel = gaussian.kernel_.get_params()
+    noise = sum(value.noise_level for value in kernel.values() if isinstance(value, WhiteKernel))
+    return np.sqrt(np.maximum(deviation**2 - noise * np.square(scale), 0.0))
 
 
 def _target(y: np.ndarray) -> np.ndarray:

@@ -7,6 +7,7 @@ from search_fakes import SPACE, FakeEvaluator
 import eeviz as ee
 from eeviz.search.acquisition import FAMILY, chosen_by_gain, expected_improvement, shared
 from eeviz.search.methods.domains import backbone_domain
+from eeviz.search.surrogates import MODELS, SURE, fit
 
 DOMAIN = backbone_domain(SPACE)
 
@@ -56,16 +57,43 @@ def test_equal_promises_are_taken_where_they_share_but_one_in_a_family_is_new():
     rng = np.random.default_rng(2)
     far = genomes(30)
 
-    def alike(genome):
+    def alike(genome, budget):
         return [DOMAIN.ending(genome, far[0], rng) for _ in range(20)]
 
-    chosen = chosen_by_gain(
-        DOMAIN, far, lambda some: np.full((len(some), 8), 0.2), np.full(8, 0.2), np.full(8, 0.01), 2 * FAMILY, alike
-    )
+    def equal(some):
+        return np.full((len(some), 8), 0.2), np.full((len(some), 8), 0.01)
+
+    chosen = chosen_by_gain(DOMAIN, far, equal, np.full(8, 0.2), 2 * FAMILY, alike)
     assert len(set(chosen)) == 2 * FAMILY
     begun = [shared(DOMAIN, [genome], chosen[:k])[0] if k else 0 for k, genome in enumerate(chosen)]
     assert np.mean([share for k, share in enumerate(begun) if k % FAMILY]) > 0.5
     assert chosen[FAMILY] in far
+
+
+def test_every_budget_has_its_place_even_where_one_genome_promises_more_at_all_the_others():
+    pool = genomes(20)
+    promise = np.full((20, 8), 0.3)
+    promise[:8] = 0.1 + 0.001 * np.arange(8)[:, None]  # small ones: better nearly everywhere
+    promise[12, 6:] = 0.05  # a large one, good at the highest budgets only
+
+    def predict(some):
+        return promise[[pool.index(g) for g in some]], np.full((len(some), 8), 0.01)
+
+    chosen = chosen_by_gain(DOMAIN, pool, predict, np.full(8, 0.2), 8, lambda genome, budget: [])
+    assert pool[12] in chosen[6:7]
+
+
+def test_what_nothing_is_known_of_is_doubted_more_than_what_was_seen():
+    rng = np.random.default_rng(0)
+    X = rng.uniform(size=(60, 3))
+    y = np.stack([X @ [1.0, 0.5, 0.2], X @ [0.1, 1.0, 0.3]], axis=1) + rng.normal(scale=0.01, size=(60, 2))
+    fitted = fit(X, y, seed=0)
+    seen, far = fitted.deviation(X[:5]), fitted.deviation(X[:5] + 3)
+    assert seen.shape == far.shape == (5, 2)
+    assert (far > 3 * seen).all()
+    assert (seen >= SURE * fitted.spread - 1e-12).all()
+    alone = fit(X, y, seed=0, models={"forest": MODELS["forest"]})
+    np.testing.assert_array_equal(alone.deviation(X[:2]), np.tile(alone.spread, (2, 1)))
 
 
 def test_a_generation_of_a_search_shares_prefixes():

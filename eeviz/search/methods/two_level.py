@@ -13,12 +13,13 @@ from ..domain import Domain, Genome
 from ..evolution import offspring, offspring_of_sets
 from ..goal import Goal
 from ..inner import columns, cross_fitted
-from ..points import Points, ranks
+from ..points import Points
 from ..situation import Candidate, Proposal, Situation, unseen
 from ..surrogates import LEAST, Fitted, fit
 from .domains import backbone_domain, domain
 
-POOL = 192  # offspring among which surrogates choose a generation
+POOL = 192  # offspring of the best candidates, and as many of the best at each budget: surrogates choose among them
+BREEDING, MATES = 6, 16  # best candidates at a budget: those that have offspring, those whose endings others take
 VARIANTS = 32  # more of them that begin like a chosen one
 SPREAD = 12  # random genomes drawn for each one of the first generation, which is spread evenly in log cost
 
@@ -83,35 +84,36 @@ class TwoLevel:
         return Proposal((*chosen, *unseen(lambda: situation.domain.sample(rng), seen, count - len(chosen))), tau)
 
     def _pool(self, situation: Situation, alive: list[Candidate], rng: np.random.Generator) -> list[Genome]:
-        """New offspring of the best candidates."""
+        """New offspring of the best candidates, first over all, then at each budget."""
         domain, parents = situation.domain, [c.genome for c in alive]
-        sets = [c.points for c in alive]
         if situation.algorithm == "nsga2":
+            sets = [c.points for c in alive]
             children = offspring_of_sets(domain, parents, sets, situation.reference, POOL, rng, situation.population)
         else:
-            errors = filled([c.points.at_budgets(situation.budgets) for c in alive], sets)
+            errors = errors_of(situation, alive)
             children = offspring(situation.algorithm, domain, parents, errors, POOL, rng, situation.population)
+        for best in best_at_budgets(situation, alive, BREEDING):
+            for a, b in rng.integers(len(best), size=(POOL // len(situation.budgets), 2)):
+                children.append(domain.mutate(domain.crossover(best[a], best[b], rng), rng))
         seen = situation.seen
         return [g for g in dict.fromkeys(children) if g not in seen]
 
     def _chosen(
         self, situation: Situation, alive: list[Candidate], fitted: Fitted, pool, count: int, rng
     ) -> list[Genome]:
-        """Of the pool, and of genomes that begin like the ones already chosen and end like parents."""
-        order = np.argsort(ranks([c.points for c in alive]), kind="stable")
-        parents = [alive[i].genome for i in order[: situation.population]]
-        seen = situation.seen
+        """Of the pool, and of genomes that begin like the ones already chosen and end like the best at the budget."""
+        mates, seen = best_at_budgets(situation, alive, MATES), situation.seen
 
-        def variants(genome: Genome) -> list[Genome]:
-            mates = rng.integers(len(parents), size=VARIANTS)
-            return [g for i in mates if (g := situation.domain.ending(genome, parents[i], rng)) not in seen]
+        def variants(genome: Genome, budget: int) -> list[Genome]:
+            others = mates[budget]
+            drawn = rng.integers(len(others), size=VARIANTS)
+            return [g for i in drawn if (g := situation.domain.ending(genome, others[i], rng)) not in seen]
 
         return chosen_by_gain(
             situation.domain,
             pool,
             lambda genomes: predicted_errors(situation, fitted, genomes),
             best_known(situation, alive),
-            fitted.spread,
             count,
             variants,
         )
@@ -132,9 +134,16 @@ def spread(situation: Situation, count: int, rng: np.random.Generator) -> list[G
     return [drawn[i] for i in chosen]
 
 
-def filled(errors: list[np.ndarray], sets: list[Points]) -> np.ndarray:
+def errors_of(situation: Situation, alive: list[Candidate]) -> np.ndarray:
     """(N, B) errors at budgets; where a candidate is too dear, the error of its cheapest point."""
-    return np.array([np.where(np.isnan(e), s.error[0], e) for e, s in zip(errors, sets, strict=True)])
+    errors = [(c.points.at_budgets(situation.budgets), c.points.error[0]) for c in alive]
+    return np.array([np.where(np.isnan(error), cheapest, error) for error, cheapest in errors])
+
+
+def best_at_budgets(situation: Situation, alive: list[Candidate], count: int) -> list[list[Genome]]:
+    """For each budget the `count` genomes of lowest error, best first."""
+    order = np.argsort(errors_of(situation, alive), axis=0, kind="stable")[:count]  # (count, B)
+    return [[alive[i].genome for i in column] for column in order.T]
 
 
 def features(situation: Situation, genomes: list[Genome]) -> np.ndarray:
@@ -145,8 +154,7 @@ def features(situation: Situation, genomes: list[Genome]) -> np.ndarray:
 
 def fit_errors(situation: Situation, alive: list[Candidate], seed: int) -> Fitted:
     """Surrogates for the error at each budget."""
-    errors = filled([c.points.at_budgets(situation.budgets) for c in alive], [c.points for c in alive])
-    return fit(features(situation, [c.genome for c in alive]), errors, seed)
+    return fit(features(situation, [c.genome for c in alive]), errors_of(situation, alive), seed)
 
 
 def best_known(situation: Situation, alive: list[Candidate]) -> np.ndarray:
@@ -156,8 +164,11 @@ def best_known(situation: Situation, alive: list[Candidate]) -> np.ndarray:
     return np.where(np.isnan(errors), cheapest.error[0], errors).min(axis=0)
 
 
-def predicted_errors(situation: Situation, fitted: Fitted, genomes: list[Genome]) -> np.ndarray:
-    """(N, B) predicted error at each budget; infinite where the genome costs more even if everyone leaves at once."""
-    predicted = fitted.predict(features(situation, genomes))
+def predicted_errors(situation: Situation, fitted: Fitted, genomes: list[Genome]) -> tuple[np.ndarray, np.ndarray]:
+    """(N, B) predicted error at each budget, infinite where the genome costs more even if everyone leaves at once, and
+    (N, B) its standard deviation.
+    """
+    known = features(situation, genomes)
     least = np.array([situation.costs(genome).min() for genome in genomes])
-    return np.where(least[:, None] <= situation.budgets, predicted, np.inf)
+    predicted = np.where(least[:, None] <= situation.budgets, fitted.predict(known), np.inf)
+    return predicted, fitted.deviation(known)
