@@ -58,6 +58,15 @@ class EpochEnd:
     seconds: float
 
 
+@dataclass(frozen=True)
+class StepEnd:
+    """A step is over: done of the total of all epochs, its loss."""
+
+    done: int
+    total: int
+    loss: float
+
+
 def train(
     network: EarlyExitNetwork,
     training: Dataset,
@@ -65,12 +74,14 @@ def train(
     recipe: Recipe,
     checkpoint: Path | str | None = None,
     loss_of: Callable[[EarlyExitNetwork, Tensor, Tensor, Recipe], Tensor] | None = None,
-) -> Iterator[EpochEnd]:
+    every: int = 0,
+) -> Iterator[EpochEnd | StepEnd]:
     """Train `network` in place; yields an EpochEnd per epoch, those of a checkpoint that is resumed included.
 
     The validation accuracy is only reported: no epoch is chosen by it, the last one counts.
     checkpoint : written after each epoch; an existing one is resumed, and ends where an unbroken run would.
     loss_of : (network, x, labels, recipe) -> loss, for networks that learn more than logits; None for `joint_loss`.
+    every : steps after which a StepEnd is yielded too, 0 for none: to show progress, and to end before an epoch is over.
     Raises ValueError when the checkpoint belongs to another recipe or network.
     """
     generator = torch.Generator().manual_seed(recipe.seed)
@@ -103,6 +114,8 @@ def train(
             loss.backward()
             optimizer.step()
             total += loss.item()
+            if every and (step + 1) % every == 0:
+                yield StepEnd(epoch * steps + step + 1, recipe.epochs * steps, loss.item())
         accuracy = evaluate(network, validation)
         event = EpochEnd(epoch + 1, recipe.epochs, total / steps, accuracy, rate, time.perf_counter() - started)
         history.append(event)

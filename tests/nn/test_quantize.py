@@ -18,7 +18,7 @@ from eeviz.nn.network import EarlyExitNetwork  # noqa: E402
 from eeviz.nn.planned import build  # noqa: E402
 from eeviz.nn.quantize import bit_records, fine_tune, quantize  # noqa: E402
 from eeviz.nn.quantize.fake import FakeActivation, FakeWeight  # noqa: E402
-from eeviz.nn.training import Recipe, evaluate  # noqa: E402
+from eeviz.nn.training import Recipe, StepEnd, evaluate  # noqa: E402
 from eeviz.packages import is_installed  # noqa: E402
 
 
@@ -191,6 +191,10 @@ def test_fine_tuning_learns_with_the_rounding():
     changed = [k for k, v in made.state_dict().items() if not torch.equal(v, before[k])]
     assert any("original" in name for name in changed)
     assert any("scale" in name for name in changed)
+    steps = [
+        e for e in fine_tune(made, data, data, Recipe(epochs=1, batch=16, shift=0), every=2) if isinstance(e, StepEnd)
+    ]
+    assert [(e.done, e.total) for e in steps] == [(2, 4), (4, 4)]
     plain = made.unrounded()
     assert not any(isinstance(m, FakeActivation | FakeWeight) for m in plain.modules())
     assert evaluate(plain, data)[0] > 0.9

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from torch.nn.utils import parametrize
 
 from ...datasets import Dataset
-from ..training import EpochEnd, Recipe, train
+from ..training import EpochEnd, Recipe, StepEnd, train
 from .fake import FakeWeight
 from .network import CALIBRATION, QuantizedNetwork
 
@@ -15,13 +15,17 @@ QUICK = Recipe(epochs=2, learning_rate=0.01, warm_up=0.05, weight_decay=1e-5, la
 
 
 def fine_tune(
-    network: QuantizedNetwork, training: Dataset, validation: Dataset, recipe: Recipe = QUICK
-) -> Iterator[EpochEnd]:
-    """Train `network` in place; yields an EpochEnd per epoch. Ranges are found again on training images between epochs."""
-    epochs = train(network, training, validation, recipe)
-    for event in epochs:
+    network: QuantizedNetwork, training: Dataset, validation: Dataset, recipe: Recipe = QUICK, every: int = 0
+) -> Iterator[EpochEnd | StepEnd]:
+    """Train `network` in place; yields an EpochEnd per epoch, and a StepEnd after `every` steps unless it is 0.
+
+    Ranges are found again on training images between epochs.
+    """
+    for event in train(network, training, validation, recipe, every=every):
         yield event
-        if event.epoch < event.epochs:  # the last epoch's accuracy is that of the network as it stays
+        if (
+            isinstance(event, EpochEnd) and event.epoch < event.epochs
+        ):  # the last epoch's accuracy is that of the network as it stays
             network.calibrate(training.images[:CALIBRATION])
             for module in network.modules():
                 if parametrize.is_parametrized(module):
