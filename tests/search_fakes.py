@@ -63,7 +63,14 @@ class FakeEvaluator:
         if trouble == "nan":
             confidence = np.full_like(confidence, np.nan)
         return ExitRecords(
-            confidence, predicted, label, {"macs": cost}, position=plan.position, split=split, measure=measure
+            confidence,
+            predicted,
+            label,
+            {"macs": cost},
+            position=plan.position,
+            exits=tuple(head.name for head in plan.heads),
+            split=split,
+            measure=measure,
         )
 
     def data(self, split="validation"):

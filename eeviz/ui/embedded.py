@@ -26,9 +26,17 @@ class Embedded:
         self.box = widgets.VBox([], layout=widgets.Layout(width="100%"))
 
     def show(
-        self, title: str, records: ExitRecords, policy: Policy, report: Callable | None = None, cost: str = ""
+        self,
+        title: str,
+        records: ExitRecords,
+        policy: Policy,
+        report: Callable | None = None,
+        cost: str = "",
+        note: str = "",
     ) -> None:
-        """Show records under a policy. report : makes the records of the report split; cost : charged, "" for the first."""
+        """Show records under a policy. report : makes the records of the report split; cost : charged, "" for the first;
+        note : a sentence below the title.
+        """
         costs = {"cost": cost} if cost else {}
         if self.explorer is None:
             state = ExplorerState(
@@ -46,7 +54,8 @@ class Embedded:
             if cost:
                 state.set_cost(cost)
             state.set_policy(policy, remember=False)
-        self.title.value = heading(f"Explorer: {escape(title)}").value
+        below = f'<p class="ee-sentence ee-quiet">{escape(note)}</p>' if note else ""
+        self.title.value = heading(f"Explorer: {escape(title)}").value + below
 
     def dress(self) -> None:
         """Follow theme and type size of the lab."""

@@ -13,9 +13,11 @@ import pytest
 from search_fakes import FakeEvaluator
 
 from eeviz.core.policy import Policy, route
+from eeviz.core.thresholds import tune
+from eeviz.search.inner import halves
 from eeviz.ui.search.app import LabApp
 from eeviz.ui.search.lab import search_lab
-from eeviz.ui.search.opened import one_design_each
+from eeviz.ui.search.opened import branches_in_words, one_design_each, short_names
 from eeviz.ui.search.openings import Openings
 from eeviz.ui.search.race import Race
 from eeviz.ui.search.settings import Settings
@@ -60,6 +62,32 @@ def test_a_search_runs_to_its_budget(done):
     assert [lane.snapshot.evaluations for lane in state.lanes.values()] == [EVALUATIONS] * 2
     assert [line["share"] for line in done.runline.progress] == [1.0, 1.0]
     assert done.runline.allowed == ["start", "resume"]
+
+
+def test_the_form_says_what_its_methods_do_and_where_searches_are_kept(done, store):
+    assert all(name in done.form.meaning.value for name in METHODS)
+    assert "two-level" not in done.form.meaning.value.split("</b>")[0]
+    assert str(store) in done.form.store.value
+
+
+def test_there_is_nothing_to_undo_before_the_first_choice(tmp_path):
+    app = LabApp(
+        SearchState(Settings(methods=("random",), evaluations=2)),
+        Openings(tmp_path / "s.db", FakeEvaluator()),
+        inline=True,
+    )
+    app.runline.press("start")
+    assert app.state.selected is not None
+    assert not app.state.can_undo
+    app.driver.close()
+
+
+def test_an_empty_chart_shows_where_points_will_come(tmp_path):
+    app = LabApp(SearchState(), Openings(tmp_path / "s.db", FakeEvaluator()), inline=True)
+    low, high = app.chart.figure.layout.yaxis.range
+    assert low < 85 < high
+    assert app.chart.figure.layout.xaxis.range[0] < np.log10(2e5)
+    app.driver.close()
 
 
 def test_the_chart_has_a_front_for_each_method_and_says_what_it_shows(done):
@@ -119,6 +147,28 @@ def test_the_explorer_below_opens_at_the_points_figures(done):
     done.panel.explore.click()
     assert done.status.level != "error", done.status.details
     assert done.below.explorer.state is state
+    assert all(name.startswith("exit ") and "," not in name for name in state.source.exits[:-1])
+    branches = any(", " in name for name in done.driver.records(done.state.selected).exits)
+    assert ("Branches: exit" in done.below.title.value) == branches
+
+
+def test_other_figures_in_the_explorer_are_explained(tmp_path):
+    app = LabApp(
+        SearchState(Settings(methods=("random",), evaluations=4)),
+        Openings(tmp_path / "s.db", FakeEvaluator()),
+        inline=True,
+    )
+    app.runline.press("start")
+    lane = app.state.lanes["random"]
+    differ = []
+    for mark in lane.front:
+        app.driver.select(*mark.key)
+        app.panel.explore.click()
+        told = "chosen on the other half" in app.below.title.value
+        differ.append(abs(app.below.explorer.state.routing.accuracy - mark.accuracy) >= 0.0003)
+        assert told == differ[-1]
+    assert any(differ)  # cross-fitted figures are not those of one set of thresholds
+    app.driver.close()
 
 
 def test_alternatives_become_one_design_each_at_equal_figures():
@@ -130,6 +180,10 @@ def test_alternatives_become_one_design_each_at_equal_figures():
     policy = Policy(thresholds)
     small, own = one_design_each(records, policy)
     assert small.exits_count == len(np.unique(records.position))
+    told = branches_in_words(small, own)
+    assert told.startswith("Branches: exit 1 ")
+    assert told.count("(off)") == own.thresholds.count(None) > 0
+    assert len(set(short_names(small).exits)) == small.exits_count
     before, after = route(records, policy), route(small, own)
     assert after.accuracy == before.accuracy
     assert after.mean_cost == pytest.approx(before.mean_cost, rel=1e-12)
@@ -229,6 +283,18 @@ def test_fine_tuning_trains_the_network_and_selects_it(tmp_path, monkeypatch):
     assert app.status.level != "error", app.status.details
     (tuned,) = app.state.tuned
     assert app.state.selected is tuned.selection
+    assert not app.state.can_redo
+    app.state.undo()
+    assert app.state.selected is before
+    app.chart.chart.click(app, 11, 0)  # after five others, five fronts and the static networks: the star
+    assert app.state.selected is tuned.selection
+    assert app.driver.records(tuned.selection) is tuned.records
+    assert tuned.measure == tuned.records.measure == app.driver.run_of("aebnas").method.measure
+    whole = route(tuned.records, tuned.selection.policy, "macs")
+    assert tuned.selection.worst_cost == whole.worst_cost
+    parts = [tuned.records.subset(index) for index in halves(tuned.records.label)]
+    scored = [route(parts[1 - k], tune(parts[k], max_cost=before.mean_cost), "macs").accuracy for k in (0, 1)]
+    assert tuned.selection.accuracy == pytest.approx(np.mean(scored))
     assert tuned.selection.key == before.key
     assert "fine-tuned for 1 epoch" in tuned.selection.name
     assert len(tuned.records) == len(fake.data())
@@ -236,7 +302,7 @@ def test_fine_tuning_trains_the_network_and_selects_it(tmp_path, monkeypatch):
     fresh = app.driver.run_of("aebnas").network(tuned.selection.genome).state_dict()
     assert any(not np.array_equal(moved[name].numpy(), fresh[name].numpy()) for name in fresh)
     again = weights.load(downloaded(app, tmp_path))
-    images, policy = fake.data().images, tuned.policy
+    images, policy = fake.data().images, tuned.selection.policy
     assert (again.infer(images, policy).predicted == tuned.network.infer(images, policy).predicted).all()
     app.driver.close()
 

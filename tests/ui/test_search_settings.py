@@ -44,12 +44,16 @@ def test_the_code_brings_settings_back(settings):
     ("query", "words"),
     [
         ("methods=genetic", "choose one of two-level"),
-        ("evaluations=many", "address does not fit"),
+        ("evaluations=many", "address does not fit: evaluations: expected a whole number, got 'many'"),
         ("evaluations=0", "at least 1"),
         ("seed=-1", "at least 0"),
         ("max_cost=cheap", "no amount"),
         ("seconds=-5", "positive"),
         ("seconds=nan", "positive"),
+        ("seconds=inf", "positive"),
+        ("seconds=soon", "expected a number"),
+        ("data=../../elsewhere/x", "name of a data set"),
+        ("data=", "name of a data set"),
         ("hardware=abacus", "choose one of edge_tpu_like"),
     ],
 )
@@ -66,7 +70,7 @@ def test_amounts_are_read_as_people_write_them(text, value):
     assert amount(short(value)) == value
 
 
-@pytest.mark.parametrize("text", ["-3", "0", "M", "1.2.3", "two", "1 X"])
+@pytest.mark.parametrize("text", ["-3", "0", "1e999", "M", "1.2.3", "two", "1 X"])
 def test_other_amounts_are_refused(text):
     with pytest.raises(ValueError, match=r"amount|above 0"):
         amount(text)

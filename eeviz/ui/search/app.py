@@ -122,7 +122,7 @@ class LabApp:
         """The selected network's weights as a file."""
         chosen = self._chosen()
         run = self.driver.run_of(chosen.method)
-        data = archive(self.driver.network(chosen), chosen, run.space, run.method.measure)
+        data = archive(self.driver.network(chosen), chosen, run.space, self.driver.measure(chosen))
         self.page.download(f"{chosen.name.replace(', ', '-').replace(' ', '-')}.zip", data, "application/zip")
 
     def download_csv(self) -> None:
@@ -177,7 +177,7 @@ class LabApp:
         )
         table = widgets.VBox([self.table, row(csv, json)])
         self.budget = widgets.Dropdown(
-            options=[("the mean of all budgets", -1)],
+            options=[("all budgets (mean)", -1)],
             value=-1,
             description="Error at",
             layout=widgets.Layout(width="320px"),
@@ -227,7 +227,7 @@ class LabApp:
 
     def _offer_budgets(self) -> None:
         lane = next(iter(self.state.lanes.values()), None)
-        options = [("the mean of all budgets", -1)]
+        options = [("all budgets (mean)", -1)]
         if lane is not None:
             options += [
                 (words, k) for k, words in enumerate(exports.budgets_in_words(lane.snapshot.budgets, self.state.unit))

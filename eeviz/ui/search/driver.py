@@ -17,7 +17,7 @@ from .race import Race
 from .saved import Saved, saved_as, saved_in
 from .selecting import selection_of
 from .settings import Settings
-from .state import SearchState, Selection
+from .state import SearchState, Selection, Tuned
 from .summary import Describer, Lane, best_of_all, lane
 
 SNAPSHOT_SECONDS = 0.1
@@ -223,10 +223,17 @@ class Driver:
 
     def network(self, selection: Selection):
         """Its network with inherited or fine-tuned weights."""
-        for tuned in self.state.tuned:
-            if tuned.selection is selection:
-                return tuned.network
-        return self.run_of(selection.method).network(selection.genome)
+        tuned = self.tuned(selection)
+        return self.run_of(selection.method).network(selection.genome) if tuned is None else tuned.network
+
+    def measure(self, selection: Selection) -> str:
+        """The confidence that its thresholds are for."""
+        tuned = self.tuned(selection)
+        return self.run_of(selection.method).method.measure if tuned is None else tuned.measure
+
+    def tuned(self, selection: Selection) -> Tuned | None:
+        """What fine-tuning made, where that is what is selected."""
+        return next((one for one in self.state.tuned if one.selection is selection), None)
 
     def with_pictures(self, selection: Selection, records: ExitRecords) -> ExitRecords:
         """Records with the samples' pictures, where the data set is at hand and these are its samples."""
@@ -241,10 +248,8 @@ class Driver:
 
     def records(self, selection: Selection):
         """Records on search-validation, all columns its policy speaks of."""
-        for tuned in self.state.tuned:
-            if tuned.selection.key == selection.key and selection.tuned:
-                return tuned.records
-        return self.run_of(selection.method).records(selection.candidate)
+        tuned = self.tuned(selection)
+        return self.run_of(selection.method).records(selection.candidate) if tuned is None else tuned.records
 
     def report(self, selection: Selection, columns: Callable) -> Callable | None:
         """A function that makes its records on report data when asked for, shaped by `columns`; None without any."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from html import escape
+
 import ipywidgets as widgets
 
 from ...hardware import COSTS, names
@@ -12,12 +14,12 @@ from .settings import METHODS, Settings, amount, short
 DATASETS = ("fashion-mnist",)
 """Data sets with a supernet."""
 
-_HINTS = {
-    "two-level": "Ours: backbones outside; exits, branches and thresholds solved exactly inside",
-    "aebnas": "AEBNAS: one genome for backbone, exits, branches and thresholds",
-    "edanas": "EDANAS: backbone and thresholds, fixed branches",
-    "nachos": "NACHOS: backbone and exits, learned confidence",
-    "random": "Random backbones, solved inside as two-level does",
+_MEANING = {
+    "two-level": "varies the backbone and solves exits, branches and thresholds exactly",
+    "aebnas": "varies backbone, exits, branches and thresholds in one genome (AEBNAS)",
+    "edanas": "varies backbone and thresholds, the same branch at every exit (EDANAS)",
+    "nachos": "varies backbone and exits, which leave by a learned confidence (NACHOS)",
+    "random": "draws backbones blindly and solves the rest as two-level does",
 }
 _TIME, _COUNT = "seconds", "evaluations"
 
@@ -29,25 +31,23 @@ class Form:
         self.app, self.state = app, app.state
         asked = self.state.settings
         datasets = list(dict.fromkeys([*DATASETS, asked.dataset]))
-        self.dataset = _dropdown(datasets, asked.dataset, "Data", 190, 36)
+        self.dataset = _dropdown(datasets, asked.dataset, "Data", 190)
         self.methods = {
             name: widgets.Checkbox(
                 value=name in asked.methods,
                 description=f"{LOOKS[name].sign} {name}",
-                tooltip=_HINTS[name],
                 indent=False,
                 layout=widgets.Layout(width="auto", margin="0 10px 0 0"),
             )
             for name in METHODS
         }
         offered = ("macs", *COSTS) if asked.hardware else ("macs",)
-        self.cost = _dropdown(list(dict.fromkeys([*offered, asked.cost])), asked.cost, "Error and", 230, 62)
+        self.cost = _dropdown(list(dict.fromkeys([*offered, asked.cost])), asked.cost, "Error against", 230)
         self.hardware = _dropdown(
-            [("MACs alone", ""), *((name, name) for name in names())], asked.hardware, "Costs from", 270, 62
+            [("MACs alone", ""), *((name, name) for name in names())], asked.hardware, "Costs from", 270
         )
-        self.hardware.tooltip = "Latency, energy and their product on this hardware become objectives"
-        self.max_cost = _text(short(asked.max_cost), "Mean at most", "no bound", 86)
-        self.max_worst = _text(short(asked.max_worst), "Worst case at most", "such as 2.5 M", 126)
+        self.max_cost = _text(short(asked.max_cost), "Mean at most", "no bound", 176)
+        self.max_worst = _text(short(asked.max_worst), "Worst case at most", "no bound", 216)
         self.amount = widgets.BoundedFloatText(
             value=asked.seconds or asked.evaluations,
             min=1,
@@ -70,13 +70,12 @@ class Form:
             description="Seed",
             layout=widgets.Layout(width="110px"),
             style={"description_width": "initial"},
-            tooltip="The same seed and budget in evaluations give the same front",
         )
-        self.saved = _dropdown([], None, "Saved searches", 620, 100)
+        self.saved = _dropdown([], None, "Saved searches", 620)
         self.open_button = button(
             app, "Open", "Show this search; Resume goes on with it", self.open_saved, "opening a saved search"
         )
-        self.store = widgets.HTML()
+        self.store, self.meaning = widgets.HTML(), widgets.HTML()
         methods = widgets.Label("Methods", layout=widgets.Layout(width="auto"))
         self.saved_row = row(self.saved, self.open_button, self.store)
         self.box = widgets.VBox(
@@ -92,6 +91,7 @@ class Form:
                     widgets.Label("each"),
                     self.seed,
                 ),
+                self.meaning,
             ]
         )
         fields = (self.dataset, *self.methods.values(), self.hardware, self.cost, self.max_cost, self.max_worst, self.amount, self.kind, self.seed)  # fmt: skip
@@ -100,6 +100,7 @@ class Form:
         self.state.observe(app.guarded(lambda _: self.follow(), "showing the settings"), ["settings"])
         self.state.observe(app.guarded(lambda _: self.follow_saved(), "listing the saved searches"), ["saved"])
         self._writing = False
+        self._explain()
         self.follow_saved()
 
     def read(self) -> Settings:
@@ -120,6 +121,7 @@ class Form:
 
     def _changed(self) -> None:
         if not self._writing:
+            self._explain()
             self._offer()
             self.state.settings = self.read()
 
@@ -152,6 +154,12 @@ class Form:
             self.amount.value = asked.seconds or asked.evaluations
         finally:
             self._writing = False
+        self._explain()
+
+    def _explain(self) -> None:
+        """Say in a line what the ticked methods do: ipywidgets shows no tooltip on a field with a label."""
+        lines = [f"<b>{name}</b> {_MEANING[name]}" for name, box in self.methods.items() if box.value]
+        self.meaning.value = f'<p class="ee-sentence ee-quiet">{"; ".join(lines)}.</p>' if lines else ""
 
     def offer_costs(self, names) -> None:
         """Offer these costs as objectives, the chosen one kept."""
@@ -173,7 +181,7 @@ class Form:
             self.saved.value = 0
         self.saved_row.layout.display = None if saved else "none"
         path = self.app.driver.openings.path(self.state.settings)
-        self.saved.tooltip = f"Kept in {path}"
+        self.store.value = f'<span class="ee-quiet">kept in {escape(str(path))}</span>'
 
     def open_saved(self) -> None:
         """Show the chosen saved search."""
@@ -182,7 +190,7 @@ class Form:
         self.app.driver.show(self.state.saved[self.saved.value])
 
 
-def _dropdown(options, value, label: str, width: int, label_width: int) -> widgets.Dropdown:
+def _dropdown(options, value, label: str, width: int) -> widgets.Dropdown:
     return widgets.Dropdown(
         options=options,
         value=value,
@@ -192,12 +200,12 @@ def _dropdown(options, value, label: str, width: int, label_width: int) -> widge
     )
 
 
-def _text(value: str, label: str, placeholder: str, label_width: int) -> widgets.Text:
+def _text(value: str, label: str, placeholder: str, width: int) -> widgets.Text:
     return widgets.Text(
         value=value,
         description=label,
         placeholder=placeholder,
         continuous_update=False,
-        layout=widgets.Layout(width=f"{label_width + 100}px"),
+        layout=widgets.Layout(width=f"{width}px"),
         style={"description_width": "initial"},
     )

@@ -1,4 +1,4 @@
-"""From a candidate's table to one the explorer can show: one branch design per place, the kept ones first."""
+"""From a candidate's table to one the explorer can show: one branch design per place, the kept ones first, short names."""
 
 from __future__ import annotations
 
@@ -27,6 +27,21 @@ def one_design_each(records: ExitRecords, policy: Policy) -> tuple[ExitRecords, 
         columns.append(int(kept[0] if kept else here[0]))
         thresholds.append(policy.thresholds[kept[0]] if kept else None)
     return some_columns(records, [*columns, early]), Policy(tuple(thresholds))
+
+
+def short_names(records: ExitRecords) -> ExitRecords:
+    """The table with exits named by their place alone, as there is room for: "exit 1, module x2" -> "exit 1"."""
+    return replace(records, exits=tuple(name.split(", ", 1)[0] for name in records.exits))
+
+
+def branches_in_words(records: ExitRecords, policy: Policy) -> str:
+    """What `short_names` leaves out: "Branches: exit 1 module x2, exit 2 linear (off)."; "" where it leaves out nothing."""
+    parts = []
+    for name, threshold in zip(records.exits, policy.thresholds, strict=False):
+        place, _, design = name.partition(", ")
+        if design:
+            parts.append(f"{place} {design}" + (" (off)" if threshold is None else ""))
+    return f"Branches: {', '.join(parts)}." if parts else ""
 
 
 def some_columns(records: ExitRecords, columns) -> ExitRecords:

@@ -32,7 +32,7 @@ _WORDS = {
     "paused": "Paused. Resume goes on; everything so far is in the store.",
     "stopping": "Stopping …",
     "stopped": "Stopped. Everything found is in the store; Resume goes on with it.",
-    "done": "Done: the budget is used. With a larger one, Resume goes on.",
+    "done": "Done: the budget is used. Resume goes on with a larger one; another seed and Start begin anew.",
     "failed": "Ended by an error; what was found is in the store.",
 }
 

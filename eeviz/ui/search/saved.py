@@ -22,8 +22,8 @@ class Saved:
     def words(self) -> str:
         """One line for the list."""
         counts = " + ".join(f"{name} {count}" for name, _, count in self.done)
-        bounds = self.settings.words().split(" · ")[3:-2]
-        extra = "".join(f" · {bound}" for bound in bounds)
+        goal = [self.settings.goal()] if self.settings.cost != "macs" or self.settings.hardware else []
+        extra = "".join(f" · {part}" for part in (*goal, *self.settings.bounds()))
         return f"{counts} evaluations{extra} · seed {self.settings.seed} · {self.created} UTC"
 
 

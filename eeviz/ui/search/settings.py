@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -13,6 +14,7 @@ METHODS = ("two-level", "aebnas", "edanas", "nachos", "random")
 UNLIMITED = 100_000
 """Evaluations of a search that is bounded by seconds."""
 
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _PREFIXES = {"": 1.0, "k": 1e3, "M": 1e6, "G": 1e9, "m": 1e-3, "u": 1e-6, "µ": 1e-6, "n": 1e-9}
 _AMOUNT = re.compile(r"\s*([0-9.]+(?:[eE][+-]?[0-9]+)?)\s*([kMGmuµn]?)\s*(?:MACs?|s|J)?\s*")
 
@@ -39,6 +41,8 @@ class Settings:
 
     def __post_init__(self):
         object.__setattr__(self, "methods", tuple(m for m in METHODS if m in self.methods) + self._unknown())
+        if not _NAME.fullmatch(str(self.dataset)):  # it names the store's file, and may come from an address
+            raise ValueError(f"data {self.dataset!r}: expected the name of a data set, such as fashion-mnist.")
         if not self.methods:
             raise ValueError("choose at least one method.")
         if unknown := self._unknown():
@@ -51,7 +55,7 @@ class Settings:
             raise ValueError(f"seed: expected a whole number of at least 0, got {self.seed!r}.")
         for name in ("seconds", "max_cost", "max_worst"):
             value = getattr(self, name)
-            if value is not None and not value > 0:
+            if value is not None and not 0 < value < math.inf:
                 raise ValueError(f"{name}: expected a positive number or nothing, got {value!r}.")
 
     def _unknown(self) -> tuple[str, ...]:
@@ -62,19 +66,18 @@ class Settings:
         """Evaluations of each method at most."""
         return self.evaluations if self.seconds is None else UNLIMITED
 
+    def goal(self) -> str:
+        """The two objectives in words."""
+        return f"error against {self.cost}" + (f" on {self.hardware}" if self.hardware else "")
+
+    def bounds(self) -> list[str]:
+        """The constraints in words."""
+        return [f"{name} ≤ {short(v)}" for name, v in (("mean", self.max_cost), ("worst case", self.max_worst)) if v]
+
     def words(self) -> str:
         """One line for people."""
-        bounds = [f"{name} ≤ {short(v)}" for name, v in (("mean", self.max_cost), ("worst case", self.max_worst)) if v]
         budget = f"{self.evaluations} evaluations" if self.seconds is None else f"{self.seconds:g} s"
-        on = f" on {self.hardware}" if self.hardware else ""
-        parts = [
-            ", ".join(self.methods),
-            self.dataset,
-            f"error and {self.cost}{on}",
-            *bounds,
-            budget,
-            f"seed {self.seed}",
-        ]
+        parts = [", ".join(self.methods), self.dataset, self.goal(), *self.bounds(), budget, f"seed {self.seed}"]
         return " · ".join(parts)
 
 
@@ -87,8 +90,8 @@ def amount(text: str) -> float | None:
         value = float(found[1]) * _PREFIXES[found[2]]
     except (TypeError, ValueError) as error:
         raise ValueError(f"{text!r} is no amount: write a number, such as 2.5 M or 800 k, or nothing.") from error
-    if not value > 0:
-        raise ValueError(f"{text!r}: a bound must be above 0.")
+    if not 0 < value < math.inf:
+        raise ValueError(f"{text!r}: a bound must be above 0 and finite.")
     return value
 
 
@@ -134,13 +137,21 @@ def from_query(settings: Settings, query: str | None = None) -> Settings:
             changed["methods"] = tuple(name for name in asked["methods"].split(",") if name)
         for name, kind in (("evaluations", int), ("seed", int), ("seconds", float)):
             if name in asked:
-                changed[name] = kind(asked[name])
+                changed[name] = _number(name, asked[name], kind)
         for name in ("max_cost", "max_worst"):
             if name in asked:
                 changed[name] = amount(asked[name])
         return replace(settings, **changed)
     except ValueError as error:
         raise ValueError(f"The address does not fit: {error}") from error
+
+
+def _number(name: str, word: str, kind: type) -> int | float:
+    try:
+        return kind(word)
+    except ValueError as error:
+        whole = "a whole number" if kind is int else "a number"
+        raise ValueError(f"{name}: expected {whole}, got {word!r}.") from error
 
 
 def to_code(settings: Settings, store: str = "") -> str:

@@ -52,15 +52,15 @@ class Selection:
 
 @dataclass(frozen=True, eq=False)
 class Tuned:
-    """A candidate trained on: selection it came from, network, records on search-validation, point reached there."""
+    """A candidate trained on: its selection with the point reached on search-validation, network, records there.
+
+    measure : the confidence that its thresholds are for.
+    """
 
     selection: Selection
     network: object
     records: ExitRecords
-    policy: Policy
-    accuracy: float
-    mean_cost: float
-    worst_cost: float
+    measure: str
     epochs: int
     seconds: float
 
@@ -128,7 +128,8 @@ class SearchState(HasTraits):
                 and (selection.key, selection.tuned) == (here.key, here.tuned)
             ):
                 return
-            self._undo = [*self._undo[-HISTORY:], here]
+            if here is not None or self._undo:  # there is nothing to go back to before the first
+                self._undo = [*self._undo[-HISTORY:], here]
             self._redo = []
             self.selected = selection
             self._flags()

@@ -9,6 +9,9 @@ from ...core.policy import route
 from .drawing import early_exits
 from .state import Selection
 
+SAME = 0.0003
+"""Difference of accuracies from which on it is explained."""
+
 
 def headline(selection: Selection) -> str:
     """Strip of figures of the selected operating point."""
@@ -74,9 +77,17 @@ def _difference(a: Selection, b: Selection, records_of) -> str:
         return f"No paired difference: {error}"
     if len(tables[0]) != len(tables[1]) or (tables[0].label != tables[1].label).any():
         return "No paired difference: the two were evaluated on different samples."
-    right = [route(t, s.policy, next(iter(t.costs))).right for t, s in zip(tables, (a, b), strict=True)]
+    routed = [route(t, s.policy, next(iter(t.costs))) for t, s in zip(tables, (a, b), strict=True)]
+    right = [one.right for one in routed]
     paired = metrics.paired_interval(tables[0], right[1], right[0])
-    return f"B minus A on the same {len(right[0]):,} samples: {text.interval_points(paired)}. Both were chosen on them."
+    said = f"B minus A on the same {len(right[0]):,} samples: {text.interval_points(paired)}. Both were chosen on them."
+    if all(abs(one.accuracy - s.accuracy) < SAME for one, s in zip(routed, (a, b), strict=True)):
+        return said
+    whole = " and ".join(text.percent(one.accuracy, 2) for one in routed)
+    return (
+        f"{said} This compares one set of thresholds each for all samples ({whole}); the accuracies in the table are of "
+        "each half of them under thresholds chosen on the other half."
+    )
 
 
 def _genes(a: Selection, b: Selection, spaces) -> list[tuple[str, str, str]]:

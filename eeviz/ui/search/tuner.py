@@ -10,7 +10,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from ...core.policy import route
+import numpy as np
+
+from ...core.policy import Policy, route
+from ...core.records import ExitRecords
 from ...core.thresholds import tune
 from ...jobs import Job, JobState
 from .state import Selection, Tuned
@@ -53,27 +56,40 @@ class Tuner:
         yield self._measured(run, selection, network, epochs, time.monotonic() - started)
 
     def _measured(self, run, selection: Selection, network, epochs: int, seconds: float) -> Tuned:
-        """The trained network on search-validation, thresholds tuned there within the old mean cost."""
-        from ...nn.collect import collect
+        """The trained network on search-validation, thresholds tuned there within the old mean cost.
 
-        records = collect(network, run.evaluator.data("validation"))
-        cost = next(iter(records.costs)) if run.goal.cost not in records.costs else run.goal.cost
-        try:
-            policy = tune(records, max_cost=selection.mean_cost, cost=cost)
-        except ValueError:
-            policy = selection.own_policy
+        Its accuracy and mean cost are cross-fitted, as a candidate's: each half under thresholds tuned on the other.
+        """
+        from ...nn.collect import collect
+        from ...search.inner import halves
+
+        # training has not touched a learned confidence
+        measure = "max_probability" if run.method.measure == "learned" else run.method.measure
+        costs = run.evaluator.costs(selection.genome, False)
+        records, cost = collect(network, run.evaluator.data("validation"), measure=measure, costs=costs), run.goal.cost
+
+        def tuned(part: ExitRecords) -> Policy:
+            try:
+                return tune(part, max_cost=selection.mean_cost, cost=cost)
+            except ValueError:  # not even its cheapest policy is within the old cost
+                return selection.own_policy
+
+        parts = [records.subset(index) for index in halves(records.label)]
+        scores = [route(parts[1 - k], tuned(parts[k]), cost) for k in (0, 1)]
+        accuracy, mean_cost = (float(np.mean([getattr(r, n) for r in scores])) for n in ("accuracy", "mean_cost"))
+        policy = tuned(records)
         routing = route(records, policy, cost)
         trained = replace(
             selection,
             policy=policy,
             own_policy=policy,
-            accuracy=routing.accuracy,
-            mean_cost=routing.mean_cost,
+            accuracy=accuracy,
+            mean_cost=mean_cost,
             worst_cost=routing.worst_cost,
             shares=tuple(float(s) for s in routing.share),
             tuned=f"fine-tuned for {epochs} epoch{'s' if epochs > 1 else ''}",
         )
-        return Tuned(trained, network, records, policy, routing.accuracy, routing.mean_cost, routing.worst_cost, epochs, seconds)  # fmt: skip
+        return Tuned(trained, network, records, measure, epochs, seconds)
 
     def _take(self, result) -> None:
         if isinstance(result, Tuned):

@@ -63,7 +63,8 @@ function render({ model, el }) {
       const right = (text) => from + w + 6 + wide(text) < width, left = (text) => from - 6 - wide(text) > 0;
       const told = shorter.find((text) => right(text) || left(text)) ?? branch.label;
       const outside = right(told) ? { x: from + w + 6, "text-anchor": "start" } : { x: from - 6, "text-anchor": "end" };
-      parts.push(s("line", { class: "ee-tap", x1: from, x2: from, y1: top + strip, y2: y + line - 4 }), rect);
+      parts.unshift(s("line", { class: "ee-tap", x1: from, x2: from, y1: top + strip, y2: y + line - 4 })); // behind every word
+      parts.push(rect);
       parts.push(s("text", { ...outside, y: y + line - 4 - 0.22 * em }, told));
       y += line + 2;
     }

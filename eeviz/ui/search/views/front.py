@@ -14,6 +14,10 @@ from ..summary import best_of_all
 
 DEEPEST = 0.30
 """How far below the best accuracy the chart reaches down at most."""
+TUNED = 2 * len(METHODS) + 1
+"""Number of the trace of fine-tuned networks."""
+EXPECTED = [1e5, 1e7]
+"""MACs between which points are to come, before there are any."""
 
 
 def draw(app) -> Drawing:
@@ -55,6 +59,8 @@ def describe(app) -> str:
 
 
 def clicked(app, trace: int, point: int) -> None:
+    if trace == TUNED:
+        app.state.select(app.state.tuned[point].selection)
     if trace >= 2 * len(METHODS):
         return
     lane = app.state.lanes.get(METHODS[trace % len(METHODS)])
@@ -126,11 +132,11 @@ def _static(app) -> dict:
 
 
 def _tuned(app) -> dict:
-    points = app.state.tuned
+    points = _trained_on(app)
     return scatter(
         x=np.array([one.mean_cost for one in points]),
         y=np.array([100 * one.accuracy for one in points]),
-        customdata=[f"{one.selection.name}, {one.epochs} epochs more" for one in points],
+        customdata=[one.name for one in points],
         name="fine-tuned",
         mode="markers",
         showlegend=bool(points),
@@ -177,9 +183,16 @@ def _shown(app) -> list:
     return [mark for lane in lanes.values() for mark in (*lane.front, *lane.others)]
 
 
+def _trained_on(app) -> list:
+    return [one.selection for one in app.state.tuned]
+
+
 def _across(app) -> list[float]:
-    costs = [mark.mean_cost for mark in _shown(app)] + [point.mean_cost for point in app.static_points]
-    costs = [cost for cost in costs if cost > 0] or [3e5, 2e7]
+    found = [mark.mean_cost for mark in (*_shown(app), *_trained_on(app))]
+    costs = found + [point.mean_cost for point in app.static_points]
+    if not found and app.state.unit == "MACs":
+        costs += EXPECTED
+    costs = [cost for cost in costs if cost > 0] or EXPECTED
     low, high = np.log10(min(costs)), np.log10(max(costs))
     return [float(low - 0.06), float(max(high, low + 0.3) + 0.06)]
 
@@ -187,9 +200,9 @@ def _across(app) -> list[float]:
 def _range(app) -> list[float]:
     """From the worst point on a front, though not deeper than `DEEPEST` below the best, to just above the best."""
     fronts = [100 * mark.accuracy for lane in app.state.lanes.values() for mark in lane.front]
-    fronts += [100 * point.accuracy for point in app.static_points]
     if not fronts:
-        return [60.0, 100.0]
+        return [75.0, 100.0]
+    fronts += [100 * point.accuracy for point in (*app.static_points, *_trained_on(app))]
     low, high = max(min(fronts), max(fronts) - 100 * DEEPEST), max(fronts)
     margin = max(0.06 * (high - low), 0.3)
     return [max(0.0, low - margin), min(101.0, high + margin)]

@@ -7,7 +7,7 @@ import numpy as np
 from ...traces import Drawing, scatter
 from ...views.view import Chart
 from ..palette import LOOKS
-from ..settings import METHODS
+from ..settings import METHODS, UNLIMITED
 
 
 def draw(app) -> Drawing:
@@ -29,9 +29,10 @@ def draw(app) -> Drawing:
                 hovertemplate="tau %{y:.2f} after %{x} evaluations<extra>" + method + "</extra>",
             )
         )
+    last = max((_last(lane.snapshot) for lane in state.lanes.values()), default=1)
     layout = style.layout(
         340,
-        xaxis={"title": {"text": "evaluations"}, "rangemode": "tozero"},
+        xaxis={"title": {"text": "evaluations"}, "range": [0, 1.02 * last]},
         yaxis={"title": {"text": "Kendall tau, left-out networks"}, "range": [-0.35, 1.05]},
         shapes=[
             {
@@ -48,6 +49,11 @@ def draw(app) -> Drawing:
         margin={"l": 64, "r": 16, "t": 40, "b": 52},
     )
     return Drawing(traces, layout)
+
+
+def _last(snapshot) -> int:
+    """The evaluations that the axis reaches to: the whole budget, unless seconds bound it."""
+    return max(snapshot.evaluations, 1) if snapshot.total >= UNLIMITED else snapshot.total
 
 
 def describe(app) -> str:
