@@ -6,8 +6,10 @@ from eeviz.core.plan import Plan
 from eeviz.core.records import ExitRecords
 from eeviz.core.space import SearchSpace
 from eeviz.datasets import Dataset
+from eeviz.ui.hardware.settings import OWN, Settings
 
 SAMPLES = 600
+ASKED = Settings(OWN, max_drop=0.05)
 
 
 def plan() -> Plan:
@@ -42,3 +44,15 @@ def network_and_answers():
 
     network, data = build(plan(), seed=0, mean=0.3, std=0.3).eval(), pictures()
     return network, collect(network, data), data, pictures(64, seed=2).images
+
+
+def opened(subject, settings=ASKED, tmp_path=None):
+    """A HardwareApp on one network, without a store, its work done on this thread."""
+    from eeviz.ui.hardware.app import HardwareApp
+    from eeviz.ui.hardware.networks import Networks
+    from eeviz.ui.hardware.state import HardwareState
+
+    app = HardwareApp(HardwareState(settings), Networks(subject, tmp_path / "none.db"), inline=True)
+    app.driver.look()
+    assert app.status.level != "error", app.status.details
+    return app

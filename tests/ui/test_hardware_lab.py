@@ -5,7 +5,7 @@ import shutil
 
 import numpy as np
 import pytest
-from hardware_fakes import answers, network_and_answers, pictures, plan
+from hardware_fakes import ASKED, answers, opened, pictures, plan
 
 from eeviz import paths
 from eeviz.core.bits import Bits
@@ -15,20 +15,12 @@ from eeviz.hardware import Accelerator
 from eeviz.hardware import accelerator as module
 from eeviz.ui.hardware import work
 from eeviz.ui.hardware.app import HardwareApp
-from eeviz.ui.hardware.lab import hardware_lab, own_network
+from eeviz.ui.hardware.lab import own_network
 from eeviz.ui.hardware.networks import Networks
-from eeviz.ui.hardware.settings import FLOAT, OWN, Settings, from_query, to_code, to_query
+from eeviz.ui.hardware.settings import Settings, from_query, to_code, to_query
 from eeviz.ui.hardware.state import HardwareState
 
-ASKED = Settings(OWN, max_drop=0.05)
 EDGE = Accelerator("edge_tpu_like")
-
-
-def opened(subject, settings=ASKED, tmp_path=None):
-    app = HardwareApp(HardwareState(settings), Networks(subject, tmp_path / "none.db"), inline=True)
-    app.driver.look()
-    assert app.status.level != "error", app.status.details
-    return app
 
 
 @pytest.fixture(scope="module")
@@ -178,38 +170,7 @@ def test_a_network_without_answers_has_costs_alone(tmp_path):
     app.runline.press("measure")
     assert "measure" not in app.runline.allowed
     with pytest.raises(ValueError, match="cannot be rounded"):
-        app.driver.measure()
-
-
-def test_bits_are_measured_held_and_tuned_again(tmp_path):
-    pytest.importorskip("torch")
-    network, records, data, calibration = network_and_answers()
-    app = opened(own_network(network, records, data, calibration), tmp_path=tmp_path)
-    before = app.state.fronts
-    assert not before.rounded
-    app.runline.press("measure")
-    assert app.status.level != "error", app.status.details
-    state = app.state
-    plain, eight = state.rounded
-    assert (plain.pair, eight.pair) == (FLOAT, ("8/8", "8/8"))
-    assert eight.held.policy == plain.held.policy
-    assert plain.again.policy == plain.held.policy
-    assert eight.held.share.sum() == pytest.approx(1)
-    answers_ = state.answers["8/8", "8/8"]
-    assert len(answers_.tune) + len(answers_.shown) == len(records)
-    assert np.array_equal(answers_.shown.label, records.label[1::2])  # those that tuned are others
-    expected = route(answers_.shown, eight.held.policy).share
-    assert np.allclose(eight.held.share, expected)
-    assert plain.held.costs.keys() == {"macs"}  # no accelerator multiplies floats
-    assert eight.held.costs["energy x latency"][0] > 0
-    assert state.fronts.rounded
-    assert app.runline.allowed == ["measure_all"]
-    assert "8/8 bits" in app.pairs.value
-    bars = [t for t in app.bits.figure.data if t.type == "bar" and t.xaxis == "x"]
-    assert np.allclose(sum(t.x for t in bars), 100)
-    # agreement of 8 bits with floats is what calibration is judged by
-    same = (answers_.tune.predicted[:, -1] == records.predicted[0::2, -1]).mean()
-    assert same > 0.9
+        app.driver.rounding.measure()
 
 
 def test_the_explorer_opens_with_the_accelerators_costs(app):
@@ -282,26 +243,3 @@ def test_settings_travel_by_address_and_code():
     for wrong in ("hw=abacus", "bits=7", "objective=beauty", "drop=much", "net=<b>"):
         with pytest.raises(ValueError, match="The address does not fit"):
             from_query(Settings(), wrong)
-
-
-def test_stop_ends_a_measurement_and_keeps_what_is_known(tmp_path):
-    pytest.importorskip("torch")
-    network, records, data, calibration = network_and_answers()
-    lab = hardware_lab(network, records, data=data, calibration=calibration, store=tmp_path / "none.db", max_drop=0.05)
-    lab.join(60)
-    assert lab.phase == "done", lab._app.status.details
-    lab._app.measure_all()
-    lab.stop()
-    lab.join(60)
-    lab.join(60)
-    assert lab.state.rounding == {}
-    assert lab.fronts is not None
-    assert "measure" in lab._app.runline.allowed
-    assert "edge_tpu_like" in repr(lab)
-    with pytest.raises(ValueError, match="no part is called"):
-        hardware_lab(hide=["Form"])
-    with pytest.raises(ValueError, match="3 exits"):
-        hardware_lab(SINGLE, records)
-
-
-SINGLE = dataclasses.replace(plan(), heads=plan().heads[-1:])

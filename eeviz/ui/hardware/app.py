@@ -17,9 +17,11 @@ from ..guard import Status, guarded, in_words
 from ..page import Page
 from ..search.views.chart import LabView
 from ..style import Style
-from . import strips, work
+from . import strips, tables, work
 from .driver import Driver
+from .fewer import AMOUNTS
 from .form import Form
+from .hostline import HostLine
 from .networks import Networks
 from .runline import RunLine
 from .settings import COSTS, Settings, to_code, to_query, word
@@ -42,7 +44,13 @@ class HardwareApp:
         self.missing = _missing()
         self.networks_offered, unread = _offered(networks)
         self.driver = Driver(state, self.status, networks, inline=inline)
-        self.form, self.runline, self.below = Form(self), RunLine(self), Embedded(self)
+        self.form, self.runline, self.hostline, self.below = Form(self), RunLine(self), HostLine(self), Embedded(self)
+        self.amount = widgets.Dropdown(
+            options=[(f"{count:,} training images" if count else "all training images", count) for count in AMOUNTS],
+            description="Fine-tune on",
+            layout=widgets.Layout(width="300px", max_width="100%"),
+            style={"description_width": "initial"},
+        )
         self.strip, self.notes, self.doing, self.onward = (widgets.HTML() for _ in range(4))
         self.depth, self.shares = LabView(self, depth.CHART), LabView(self, shares.CHART)
         self.fronts, self.bits = LabView(self, fronts.CHART), LabView(self, bits.CHART)
@@ -68,10 +76,19 @@ class HardwareApp:
 
     # -- buttons ----------------------------------------------------------------------------------------------------
     def measure(self) -> None:
-        self.driver.measure()
+        self.driver.rounding.measure()
 
     def measure_all(self) -> None:
-        self.driver.measure_all()
+        self.driver.rounding.measure_all()
+
+    def fine_tune(self) -> None:
+        self.driver.rounding.fine_tune(self.amount.value)
+
+    def clock(self) -> None:
+        self.driver.clock_again()
+
+    def stop_clock(self) -> None:
+        self.driver.stop_looking()
 
     def stop(self) -> None:
         self.driver.stop()
@@ -123,10 +140,12 @@ class HardwareApp:
         self.foot = Foot(self)
         children = [widgets.HTML(f"<style>{stylesheet('app.css')}</style>"), self.page]
         children += [] if "form" in hide else [self.form.box]
-        children += [self.status, self.doing, self.strip, self.notes]
+        children += [self.hostline, self.status, self.doing, self.strip, self.notes]
         children += [widgets.VBox([heading(self.depth.title), self.depth.box], layout=column), first]
         children += [row(self.explore_button, self.records_button, self.onward)]
-        children += [] if "bits" in hide else [heading("Fewer bits"), self.runline, self.bits.box, self.pairs]
+        children += (
+            [] if "bits" in hide else [heading("Fewer bits"), self.runline, row(self.amount), self.bits.box, self.pairs]
+        )
         children += [] if "tabs" in hide else [self._tabs()]
         children += [] if "explorer" in hide else [self.below.box]
         children += [] if "code" in hide else [self.foot]
@@ -155,12 +174,24 @@ class HardwareApp:
         state, g = self.state, self.guarded
         run = g(lambda _: self._say(), "showing the state")
         state.observe(
-            run, ["phase", "words", "rounding", "answers", "subject", "settings", "reading", "trouble", "fronts"]
+            run,
+            [
+                "phase",
+                "words",
+                "rounding",
+                "clocking",
+                "answers",
+                "subject",
+                "settings",
+                "reading",
+                "trouble",
+                "fronts",
+            ],
         )
         depth_, shares_ = (g(lambda _, v=v: v.changed(), "drawing") for v in (self.depth, self.shares))
         fronts_, chosen_ = (g(lambda _, v=v: v.changed(), "drawing") for v in (self.fronts, self.chosen))
-        state.observe(depth_, ["reading"])
-        state.observe(shares_, ["reading", "machines"])
+        state.observe(depth_, ["reading", "clocks"])
+        state.observe(shares_, ["reading", "machines", "clocks"])
         state.observe(fronts_, ["fronts", "settings", "subject"])
         state.observe(chosen_, ["fronts", "settings"])
         state.observe(g(lambda _: self.bits.changed(), "drawing the bits"), ["rounded"])
@@ -174,7 +205,7 @@ class HardwareApp:
 
     def _again(self) -> None:
         """The page has been drawn: what was set while it was on its way may have been lost, so it is sent once more."""
-        for widget in (*self._texts, self.runline, self.explore_button, self.records_button):
+        for widget in (*self._texts, self.runline, self.hostline, self.explore_button, self.records_button):
             widget.send_state()
         for view in self._views():
             if view.figure is not None:
@@ -188,6 +219,7 @@ class HardwareApp:
     def _say(self) -> None:
         state = self.state
         self.runline.follow()
+        self.hostline.follow()
         self.strip.value, self.notes.value = strips.headline(state), strips.notes(state)
         words = f'<span class="ee-sentence">{escape(state.words)}</span>' if state.words else ""
         self.doing.value = f'<div role="status" aria-live="polite" style="min-height:20px">{words}</div>'
@@ -196,10 +228,12 @@ class HardwareApp:
     def _list(self) -> None:
         state = self.state
         if "tabs" not in self.hide:
-            self.layers.value = strips.layers(state.reading, self.sort.value)
-            self.machines.value = strips.machines(state.machines, state.settings)
+            clocked = state.clocked if state.settings.batch else ()
+            self.layers.value = tables.pieces(state.subject, clocked) or tables.layers(state.reading, self.sort.value)
+            self.sort.disabled = bool(clocked)
+            self.machines.value = tables.machines(state.machines, state.settings)
         exits = () if state.subject is None or state.subject.records is None else state.subject.records.exits
-        self.pairs.value = strips.bits(state.rounded, state.settings, exits)
+        self.pairs.value = tables.bits(state.rounded, state.settings, exits)
 
     def _link(self) -> None:
         settings: Settings = self.state.settings
@@ -209,7 +243,7 @@ class HardwareApp:
 
     def _dress(self) -> None:
         self.foot.dress()
-        self.runline.projector = self.state.projector
+        self.runline.projector = self.hostline.projector = self.state.projector
         for view in self._views():
             view.changed()
         self.below.dress()

@@ -1,23 +1,25 @@
-"""Driver: what the lab's controls do. Costs, fronts and rounding run in jobs; results go into the state, nowhere else."""
+"""Driver: what the lab's controls do. Costs, clocking and fronts run in a job; results go into the state, nowhere else."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
+from ...hardware.clock import Clocked
 from ...jobs import Job, JobState
 from ..guard import Status, in_words
-from . import work
+from . import fewer, work
 from .networks import Networks, Subject
-from .settings import FLOAT, PAIRS, Settings, accelerators, pair_words
-from .state import Answers, Fronts, HardwareState, Machine, Reading
+from .rounding import Rounding
+from .settings import FLOAT, HOSTS, Settings, accelerators
+from .state import Fronts, HardwareState, Machine, Reading
 
 SAYING_SECONDS = 0.25
-"""The page hears of layers under computation at most this often."""
+"""The page hears of layers and passes at most this often."""
 
 
 class Driver:
-    """One network on one accelerator at a time; measuring of bits beside it.
+    """One network on one accelerator at a time; `rounding`, for fewer bits, beside it.
 
     networks : what can be chosen. inline : everything on the caller's thread, for tests.
     """
@@ -26,7 +28,7 @@ class Driver:
         self.state, self.status, self.networks = state, status, networks
         self._fronts: dict[tuple, Fronts] = {}
         self._job = Job(self._take, self._ended, inline=inline)
-        self._rounding = Job(self._take_rounding, self._rounding_ended, inline=inline)
+        self.rounding = Rounding(state, status, lambda: self._start(state.settings), inline=inline)
 
     # -- what the page asks for ------------------------------------------------------------------------------------
     def look(self, settings: Settings | None = None, *, tell: bool = True) -> None:
@@ -39,7 +41,7 @@ class Driver:
             state.ask(settings)
         asked = state.settings
         if state.subject is not None and state.subject.name != asked.network:
-            self._rounding.cancel()
+            self.rounding.cancel()
             with state.lock, state.hold_trait_notifications():
                 state.subject, state.answers, state.rounded = None, {}, ()
         if tell:
@@ -56,49 +58,38 @@ class Driver:
         self.state.redo()
         self.look()
 
-    def measure(self, pairs: Sequence[tuple[str, str]] | None = None) -> None:
-        """Round the network and have it answer, at each pair of bits (those of the settings when None)."""
+    def clock_again(self) -> None:
+        """Measure the network on this host anew; what was measured before stays until then."""
         state = self.state
-        subject = state.subject
-        if subject is None or state.reading is None:
-            raise ValueError("wait until the costs are shown.")
-        if not subject.can_round:
-            raise ValueError(
-                "this network came without its weights, images or answers, so it cannot be rounded: choose another, or give "
-                "records, data and calibration to ee.hardware_lab."
-            )
-        if self.measuring:
+        if not state.settings.batch:
+            raise ValueError("choose this host among the accelerators first.")
+        if state.busy:
             raise ValueError("a measurement is under way: wait, or press Stop.")
-        asked = [pair for pair in (pairs or [state.settings.pair]) if pair not in state.answers]
+        state.reading = None
         self.status.clear()
-        state.rounding = {"share": 0.0, "words": "starting"}
-        self._rounding.start(lambda: self._measure(subject, asked))
-
-    def measure_all(self) -> None:
-        """Every pair of PAIRS, and that of the settings."""
-        self.measure(list(dict.fromkeys([*PAIRS, self.state.settings.pair])))
+        self._start(state.settings, anew=True)
 
     def stop(self) -> None:
         """End what is running; what is known stays."""
         self._job.cancel()
-        self._rounding.cancel()
+        self.rounding.stop()
 
-    @property
-    def measuring(self) -> bool:
-        """Is a measurement under way?"""
-        return self._rounding.state is JobState.RUNNING
+    def stop_looking(self) -> None:
+        """End the look-up or clocking of costs; what was clocked stays."""
+        self._job.cancel()
 
     def join(self, timeout: float | None = None) -> None:
         """Wait for the workers: for tests and scripts."""
         self._job.join(timeout)
-        self._rounding.join(timeout)
+        self.rounding.join(timeout)
 
     def close(self) -> None:
         """End everything: for hosts that close the lab."""
-        self.stop()
+        self._job.cancel()
+        self.rounding.cancel()
 
     # -- the workers -----------------------------------------------------------------------------------------------
-    def _start(self, asked: Settings) -> None:
+    def _start(self, asked: Settings, *, anew: bool = False) -> None:
         """Look costs up, or only solve again where those on show are the ones asked for."""
         state = self.state
         subject, reading = state.subject, state.reading
@@ -107,51 +98,69 @@ class Driver:
             self._job.start(lambda: self._solve(subject, asked))
         else:
             state.phase, state.words = "opening", "Opening the network …"
-            self._job.start(lambda: self._look(asked))
+            self._job.start(lambda: self._look(asked, anew))
 
-    def _look(self, asked: Settings) -> Iterator:
+    def _look(self, asked: Settings, anew: bool) -> Iterator:
         subject = self.networks.load(asked.network)
         yield subject
+        if asked.batch:
+            yield from self._clock(subject, asked, anew)
         said = 0.0
         for done, total in work.computed(subject, asked):
             if time.monotonic() - said > SAYING_SECONDS:
                 said = time.monotonic()
                 yield "looking", f"zigzag-dse computes layers that no table holds: {done} of {total} …"
-        yield work.reading(subject, asked)
+        yield work.reading(subject, asked, self.state.clocked)
         yield from self._solve(subject, asked)
+
+    def _clock(self, subject: Subject, asked: Settings, anew: bool) -> Iterator:
+        """Clock the network on this host, unless that was done in this visit."""
+        said = 0.0
+        for event in work.clocked(subject, asked, () if anew else self.state.clocked):
+            if isinstance(event, Clocked):
+                yield event
+            elif time.monotonic() - said > SAYING_SECONDS:
+                said = time.monotonic()
+                yield {"words": event[0], "share": event[1]}
 
     def _solve(self, subject: Subject, asked: Settings) -> Iterator:
         """Fronts and machines of what is shown."""
-        records, rounded = self._records(subject, asked)
+        used, clocks = self.state.used, self.state.clocked
+        records = subject.records if used is None else used.both
         reading = self.state.reading
         if records is not None:
-            key = (*asked.read, rounded)
+            key = (*asked.read, used, clocks if asked.batch else ())
             if key not in self._fronts:
                 yield "solving", "Solving thresholds under every cost …"
-                self._fronts[key] = work.fronts(records, reading.costs, rounded)
+                self._fronts[key] = work.fronts(records, reading.costs, used is not None)
             yield self._fronts[key]
         yield "solving", "The same network on other processors …"
         machines = []
-        for name in (*accelerators(), *work.platforms()):
-            machines.append(work.machine(subject, asked, records, name))
+        for name in (*accelerators(), *(HOSTS if clocks else ()), *work.platforms()):
+            machines.append(work.machine(subject, asked, records, name, clocks))
             yield tuple(machines)
-        plain = self.state.answers
-        if FLOAT in plain:
-            yield [work.rounded(subject, plain[FLOAT], answers, asked) for answers in plain.values()]
-
-    def _records(self, subject: Subject, asked: Settings):
-        """The answers at the bits asked for where they were measured, else those of the records."""
-        answers = self.state.answers.get(asked.pair)
-        return (subject.records, False) if answers is None else (answers.both, True)
+        known = self.state.answers
+        if FLOAT in known:
+            yield [
+                fewer.rounded(subject, known[FLOAT], answers, asked, clocks)
+                for answers in fewer.in_order(known.values())
+            ]
 
     def _take(self, result) -> None:
         state = self.state
         if isinstance(result, Subject):
             if state.subject is not result:
                 with state.lock, state.hold_trait_notifications():
-                    state.subject, state.answers, state.rounded = result, {}, ()
+                    state.subject, state.answers, state.rounded = result, self.rounding.known(result.name), ()
             with state.lock, state.hold_trait_notifications():
                 state.phase, state.words = "looking", "Looking costs up …"
+        elif isinstance(result, Clocked):
+            name = state.subject.name
+            kept = {**state.clocks.get(name, {}), (result.bits, result.batch): result}
+            state.clocks = {**state.clocks, name: kept}
+        elif isinstance(result, dict):
+            state.clocking = result
+            state.words = "Measuring on this host …"
         elif isinstance(result, Reading):
             with state.lock, state.hold_trait_notifications():
                 state.trouble = ""
@@ -170,6 +179,7 @@ class Driver:
         if job.state is JobState.RUNNING:
             return
         state = self.state
+        state.clocking = {}
         if job.state is JobState.FAILED:
             with state.lock, state.hold_trait_notifications():
                 state.trouble = in_words(job.error)
@@ -180,36 +190,3 @@ class Driver:
         else:
             stopped = job.state is JobState.CANCELLED
             state.phase, state.words = ("stopped", "Stopped.") if stopped else ("done", "")
-
-    def _measure(self, subject: Subject, pairs: Sequence[tuple[str, str]]) -> Iterator:
-        if FLOAT not in self.state.answers:
-            yield work.unrounded(subject)
-        for number, pair in enumerate(pairs):
-            for event in work.answered(subject, pair):
-                if isinstance(event, Answers):
-                    yield event
-                    continue
-                what, share = event
-                words = f"{what} at {pair_words(pair)}"
-                yield (
-                    (number + share) / len(pairs),
-                    words if len(pairs) == 1 else f"{words} ({number + 1} of {len(pairs)})",
-                )
-
-    def _take_rounding(self, result) -> None:
-        state = self.state
-        if isinstance(result, Answers):
-            state.answers = {**state.answers, result.pair: result}
-            return
-        share, words = result
-        state.rounding = {"share": share, "words": words}
-
-    def _rounding_ended(self, job: Job) -> None:
-        if job.state is JobState.RUNNING:
-            return
-        state = self.state
-        state.rounding = {}
-        if job.state is JobState.FAILED:
-            self.status.fail(job.error, "the measurement")
-        if FLOAT in state.answers:
-            self._start(state.settings)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipywidgets as widgets
 
 from ..controls import button, row
-from .settings import BITS, COSTS, Settings, accelerators, word
+from .settings import HOSTS, Settings, accelerators, fitting, hardware_words, word
 
 
 class Form:
@@ -18,12 +18,13 @@ class Form:
         if asked.network not in [name for _, name in networks]:
             networks = [*networks, (asked.network, asked.network)]
         self.network = _dropdown(networks, asked.network, "Network", 470)
-        self.accelerator = _dropdown(list(accelerators()), asked.accelerator, "Accelerator", 230)
-        self.bits = _dropdown(list(BITS), asked.bits, "Bits: backbone", 170)
-        self.head_bits = _dropdown(list(BITS), asked.head_bits, "exits", 115)
+        hardware = [(hardware_words(name), name) for name in (*accelerators(), *HOSTS)]
+        self.accelerator = _dropdown(hardware, asked.accelerator, "Accelerator", 320)
+        self.bits = _dropdown(_bits(asked), asked.bits, "Bits: backbone", 170)
+        self.head_bits = _dropdown(_bits(asked), asked.head_bits, "exits", 115)
         for field in (self.bits, self.head_bits):
             field.tooltip = "Bits of weights/activations; the final classifier has those of the backbone"
-        self.cost = _dropdown([(word(cost), cost) for cost in COSTS], asked.cost, "Least", 220)
+        self.cost = _dropdown(_costs(asked), asked.cost, "Least", 220)
         self.drop = widgets.BoundedFloatText(
             value=100 * asked.max_drop, min=0, max=50, step=0.1, **_look("with at most", 150)
         )
@@ -45,8 +46,8 @@ class Form:
         self._flags()
 
     def read(self) -> Settings:
-        """The settings as written. Raises ValueError in words."""
-        return Settings(
+        """The settings as written, changed to what the hardware offers. Raises ValueError in words."""
+        return fitting(
             network=self.network.value,
             accelerator=self.accelerator.value,
             bits=self.bits.value,
@@ -60,7 +61,16 @@ class Form:
         asked = self.state.settings
         self._writing = True
         try:
-            self.network.value, self.accelerator.value, self.cost.value = asked.network, asked.accelerator, asked.cost
+            self.network.value, self.accelerator.value = asked.network, asked.accelerator
+            for field, options in (
+                (self.bits, _bits(asked)),
+                (self.head_bits, _bits(asked)),
+                (self.cost, _costs(asked)),
+            ):
+                if list(field.options) != options:
+                    field.options = options
+            self.head_bits.disabled = bool(asked.batch)
+            self.cost.value = asked.cost
             self.bits.value, self.head_bits.value = asked.bits, asked.head_bits
             self.drop.value = round(100 * asked.max_drop, 8)
         finally:
@@ -72,6 +82,14 @@ class Form:
 
     def _flags(self) -> None:
         self.undo.disabled, self.redo.disabled = not self.state.can_undo, not self.state.can_redo
+
+
+def _bits(asked: Settings) -> list[tuple[str, str]]:
+    return [("FP32" if bits == "32/32" else bits, bits) for bits in asked.bits_offered]
+
+
+def _costs(asked: Settings) -> list[tuple[str, str]]:
+    return [(word(cost), cost) for cost in asked.costs_offered]
 
 
 def _look(label: str, width: int) -> dict:

@@ -6,10 +6,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from ...core.plan import Plan
 from ...core.records import ExitRecords
+from ...hardware.clock import Clocked
 from ...hardware.provider import as_workload
 from ..page import parameters
 from .app import PARTS, HardwareApp
+from .fewer import AMOUNTS
 from .networks import Networks, Subject
 from .settings import OWN, Settings, from_query
 from .state import Fronts, HardwareState, Reading
@@ -18,8 +21,8 @@ from .state import Fronts, HardwareState, Reading
 class HardwareLab:
     """Facade of one hardware lab: plain values in and out, displayed by Jupyter.
 
-    settings (settable), phase, reading, fronts, machines, rounded, code, url; look(), measure(), stop(), undo(), redo(),
-    join().
+    settings, phase, reading, fronts, machines, rounded, clocked, trained, code, url; look(), measure(), fine_tune(), stop(),
+    undo(), redo(), join().
     """
 
     def __init__(self, app: HardwareApp):
@@ -53,8 +56,19 @@ class HardwareLab:
 
     @property
     def rounded(self) -> tuple:
-        """What was measured at each pair of bits."""
+        """What was measured at each pair of bits, by calibration and fine-tuned."""
         return self.state.rounded
+
+    @property
+    def clocked(self) -> tuple[Clocked, ...]:
+        """What was measured of the network on this host."""
+        return self.state.clocked
+
+    @property
+    def trained(self) -> dict:
+        """(network, pair of bits) -> QuantizedNetwork: what was fine-tuned during this visit."""
+        found = self._app.driver.rounding.trained
+        return {key: one.network for key, one in found.items() if one.network is not None}
 
     @property
     def explorer(self):
@@ -83,7 +97,11 @@ class HardwareLab:
 
     def measure(self, pairs: Sequence[tuple[str, str]] | None = None) -> None:
         """Answers at pairs of bits (backbone, exits), by calibration; None: those of the settings."""
-        self._app.driver.measure(pairs)
+        self._app.driver.rounding.measure(pairs)
+
+    def fine_tune(self, count: int = AMOUNTS[0]) -> None:
+        """Train on at the bits of the settings, with the rounding, on `count` training images (0: all), then answer."""
+        self._app.driver.rounding.fine_tune(count)
 
     def stop(self) -> None:
         """End what is running."""
@@ -116,6 +134,7 @@ def hardware_lab(
     *,
     data=None,
     calibration=None,
+    training=None,
     accelerator: str = "edge_tpu_like",
     bits: str = "8/8",
     head_bits: str = "8/8",
@@ -125,12 +144,14 @@ def hardware_lab(
     hide: Sequence[str] = (),
     projector: bool = False,
 ) -> HardwareLab:
-    """Open the hardware lab: where time and energy of an early-exit network go on modelled accelerators.
+    """Open the hardware lab: where time and energy of an early-exit network go on modelled accelerators, or on this host.
 
     network : a demo, a network of a stored search ("two-level-1-12": method, run, candidate), or an EarlyExitNetwork, Plan or Workload of one's own;
     then records : its answers on samples that tune, data : the Dataset of these samples in their order, calibration :
     (n, H, W[, 3]) uint8 training images; without them its exits have no thresholds, without the last two its bits cannot be
-    measured. accelerator : one whose layer costs ship with eeviz. bits, head_bits : weights/activations of the backbone
+    measured. training : the Dataset that it is trained on, to fine-tune it at fewer bits. accelerator : one whose layer
+    costs ship with eeviz; or "this-host", "this-host-batch": this machine, measured, whose bits are "8/8" or "32/32" of both
+    and whose cost is "latency" or "macs". bits, head_bits : weights/activations of the backbone
     and of the exits: "8/8", "6/6", "4/8" or "4/4". cost : "energy x latency", "energy", "latency" or "macs", traded for
     accuracy. max_drop : of accuracy, a share. store : of a search, None: the search lab's. hide : parts to take away, of
     `PARTS`. projector : large type. In Voila the page's address overrides them (net, hw, bits, exitbits, objective, drop,
@@ -142,7 +163,7 @@ def hardware_lab(
         raise ValueError("hide: expected a list of names, got one string.")
     if unknown := sorted(set(hide) - set(PARTS)):
         raise ValueError(f"hide: no part is called {', '.join(map(repr, unknown))}; choose of {', '.join(PARTS)}.")
-    given = None if isinstance(network, str) else own_network(network, records, data, calibration)
+    given = None if isinstance(network, str) else own_network(network, records, data, calibration, training)
     wanted = Settings(OWN if given else network, accelerator, bits, head_bits, cost, max_drop)
     settings, complaint = wanted, ""
     try:
@@ -157,7 +178,7 @@ def hardware_lab(
     return HardwareLab(app)
 
 
-def own_network(network, records: ExitRecords | None = None, data=None, calibration=None) -> Subject:
+def own_network(network, records: ExitRecords | None = None, data=None, calibration=None, training=None) -> Subject:
     """A network of one's own for the lab. Raises ValueError in words where its parts do not fit."""
     work = as_workload(network)
     if records is not None and records.exits_count != len(work.heads):
@@ -171,4 +192,6 @@ def own_network(network, records: ExitRecords | None = None, data=None, calibrat
         network=(lambda: network) if runs else None,
         data=None if data is None else lambda: data,
         calibration=None if calibration is None else lambda: calibration,
+        training=None if training is None else lambda: training,
+        plan=network if isinstance(network, Plan) else None,
     )

@@ -10,6 +10,7 @@ import numpy as np
 
 from ... import paths
 from ...core import text
+from ...core.plan import Plan
 from ...core.records import ExitRecords
 from ...core.workload import Workload, workload_of
 from ...demos import load_demo
@@ -29,7 +30,8 @@ class Subject:
     work : its layers. records : its answers on the samples that tune, None where there are none; costs MACs.
     network, data, calibration : functions that give the EarlyExitNetwork, the images and labels of the records (a
     Dataset in their order) and (n, H, W[, 3]) uint8 training images; None where there are none: then its bits cannot be
-    measured. report : gives the records of the report split, None without any.
+    measured. report : gives the records of the report split, None without any. training : gives the Dataset that it is
+    trained on, None: it cannot be fine-tuned. plan : of its layers, to run it where its weights do not matter.
     """
 
     name: str
@@ -40,6 +42,30 @@ class Subject:
     data: Callable | None = None
     calibration: Callable | None = None
     report: Callable | None = None
+    training: Callable | None = None
+    plan: Plan | None = None
+
+    def runnable(self):
+        """An EarlyExitNetwork of these layers, with random weights where its own are not here. Raises ValueError in words."""
+        if self.network is not None:
+            return self.network()
+        if self.plan is None:
+            raise ValueError(
+                "this network came as a workload, which cannot be run: give an EarlyExitNetwork or a Plan."
+            )
+        from ...nn.planned import build
+
+        return build(self.plan, seed=0).eval()
+
+    @property
+    def pieces(self) -> tuple[tuple[str, bool, int], ...]:
+        """(name, is it a head?, its number) of segments and heads in the order in which a sample meets them."""
+        last, found = self.exits - 1, []
+        for index in range(len(self.work.segments)):
+            found.append((f"segment {index + 1}", False, index))
+            at = [k for k, position in enumerate(self.work.position) if position == index]
+            found += [("final" if k == last else f"exit {k + 1}", True, k) for k in at]
+        return tuple(found)
 
     @property
     def exits(self) -> int:
@@ -175,7 +201,7 @@ class Networks:
             if records.exits_count != len(plan.heads):
                 raise ValueError(f"the stored answers of {found.name} do not fit its exits: choose another network.")
         own.pop("evaluator", None)
-        return Subject(found.name, found.title, workload_of(plan), records, **own)
+        return Subject(found.name, found.title, workload_of(plan), records, plan=plan, **own)
 
 
 def _question(run: dict) -> tuple[str, str, str]:
@@ -200,6 +226,7 @@ def _demo(name: str) -> Subject:
         data=lambda: load_dataset(dataset, "validation"),
         calibration=_calibration,
         report=lambda: demo.test,
+        training=lambda: load_dataset(dataset, "train"),
     )
 
 
@@ -216,6 +243,7 @@ def _computed(settings: dict, evaluator: Callable, genome) -> ExitRecords | None
 
 def _supernet(space, told: dict, genome) -> dict:
     """Functions of a candidate whose weights come from the supernet that ships with eeviz."""
+    from ...datasets import load_dataset
     from ...search.supernet import supernet_evaluator
 
     images = told.get("images")
@@ -231,6 +259,7 @@ def _supernet(space, told: dict, genome) -> dict:
         "network": lambda: evaluator().network(genome),
         "data": lambda: evaluator().data("validation"),
         "calibration": _calibration,
+        "training": lambda: load_dataset(told["dataset"], "train"),
     }
 
 

@@ -1,32 +1,37 @@
-"""RunLine: measure the answers at the form's bits, or at every pair, and how far that has come."""
+"""RunLine: measure the answers at the form's bits or at every pair, or fine-tune at them, and how far that has come."""
 
 from __future__ import annotations
 
 from .. import runline
-from .settings import PAIRS, pair_words
+from .settings import FLOAT, PAIRS, pair_words
 
 BUTTONS = (
     ("measure", "▶ Measure these bits", "Round the network to the form's bits by calibration and have it answer"),
     ("measure_all", "Measure all pairs", "The form's bits and " + "; ".join(map(pair_words, PAIRS))),
-    ("stop", "■ Stop", "End what is running; what is known stays"),
-)
+    (
+        "fine_tune", "▶ Fine-tune at these bits",
+        "Two passes over training images with the rounding; what was learnt before is trained on",
+    ),
+    ("stop", "■ Stop", "End what is running; training ends after its step and answers with what it has learnt"),
+)  # fmt: skip
 
 
 class RunLine(runline.RunLine):
     """Follows the lab."""
 
     def __init__(self, app):
-        super().__init__(app, buttons=list(map(list, BUTTONS)), label="Measuring bits", main="measure")
+        super().__init__(app, buttons=list(map(list, BUTTONS)), label="Fewer bits", main="measure")
         self.follow()
 
     def follow(self) -> None:
         """Show the state."""
         state, app = self.app.state, self.app
-        measuring = bool(state.rounding)
+        now = state.rounding
         ready = state.reading is not None and state.subject is not None and state.subject.can_round
-        done = state.settings.pair in state.answers
-        if measuring:
-            allowed, words = ["stop"], "Calibrating and answering; the page stays usable."
+        used, pair = state.used, state.settings.pair
+        done = pair in state.answers or pair == FLOAT
+        if now:
+            allowed, words = ["stop"], "The page stays usable."
         elif app.missing:
             allowed, words = [], app.missing
         elif not ready:
@@ -34,18 +39,26 @@ class RunLine(runline.RunLine):
             words = state.words or "This network cannot be rounded here."
         else:
             allowed = ["measure_all"] if done else ["measure", "measure_all"]
-            words = (
-                f"Measured at {pair_words(state.settings.pair)}: every figure on the page uses these answers."
-                if done
-                else f"Shown are the answers of the unrounded network; at {pair_words(state.settings.pair)} not measured yet."
-            )
+            allowed += [] if pair == FLOAT else ["fine_tune"]
+            words = _words(pair, used)
             if state.busy:
                 allowed, words = [*allowed, "stop"], state.words
         progress = []
-        if measuring:
-            now = state.rounding
-            progress = [{"name": "bits", "label": "bits", "share": now["share"], "words": now["words"]}]
+        if now:
+            label = now["label"]
+            progress = [{"name": label, "label": label, "share": now["share"], "words": now["words"]}]
         with self.hold_sync():
             self.allowed, self.words, self.progress = allowed, words, progress
-            self.main = "stop" if measuring else "measure_all" if done else "measure"
+            self.main = "stop" if now else "fine_tune" if done and pair != FLOAT else "measure"
             self.projector = state.projector
+
+
+def _words(pair: tuple[str, str], used) -> str:
+    """What kind of answers the page shows."""
+    if pair == FLOAT:
+        return "Shown are the answers of the network as it was trained."
+    at = pair_words(pair)
+    if used is None:
+        return f"Shown are the answers of the unrounded network; at {at} not measured yet."
+    how = f"Fine-tuned on {used.learnt:,} images at {at}" if used.learnt else f"Measured at {at}"
+    return f"{how}: every figure on the page uses these answers."

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ...core.bits import Bits
+from ...core.bits import FP32, Bits
 from ..page import parameters
 
 OWN = "own"
@@ -20,6 +20,11 @@ WORDS = {"macs": "MACs"}
 FLOAT = ("32/32", "32/32")
 """Backbone and exits unrounded."""
 
+HOSTS = {"this-host": 1, "this-host-batch": 32}
+"""This machine, measured: name -> samples at once."""
+HOST_BITS = ("8/8", "32/32")
+HOST_COSTS = ("latency", "macs")
+
 PAIRS = (("8/8", "8/8"), ("6/6", "6/6"), ("4/4", "8/8"), ("4/4", "4/4"))
 """Backbone and exits that “All of them” measures."""
 
@@ -28,10 +33,11 @@ _NETWORK = re.compile(r"[a-z0-9-]{1,60}")
 
 @dataclass(frozen=True)
 class Settings:
-    """network : a demo, "own", or method-run-candidate of a stored search. accelerator : of `hardware.shipped`.
+    """network : a demo, "own", or method-run-candidate of a stored search. accelerator : of `hardware.shipped` or `HOSTS`.
 
-    bits, head_bits : of the backbone and of the exits, of `BITS`. cost : of `COSTS`, traded for accuracy. max_drop : of
-    accuracy, against the final classifier. Raises ValueError in words.
+    bits, head_bits : of the backbone and of the exits, of `BITS`; on this host alike, of `HOST_BITS`. cost : of `COSTS`, on
+    this host of `HOST_COSTS`, traded for accuracy. max_drop : of accuracy, against the final classifier. Raises ValueError
+    in words.
     """
 
     network: str = "fashion"
@@ -44,16 +50,37 @@ class Settings:
     def __post_init__(self):
         if not isinstance(self.network, str) or not _NETWORK.fullmatch(self.network):
             raise ValueError(f"network {self.network!r} is unknown: choose a demo or a network of a stored search.")
-        offered = accelerators()
+        offered = (*accelerators(), *HOSTS)
         if self.accelerator not in offered:
             raise ValueError(f"accelerator {self.accelerator!r} is unknown: choose one of {', '.join(offered)}.")
         for name in ("bits", "head_bits"):
-            if getattr(self, name) not in BITS:
-                raise ValueError(f"{name} {getattr(self, name)!r}: choose one of {', '.join(BITS)}.")
+            if getattr(self, name) not in self.bits_offered:
+                raise ValueError(f"{name} {getattr(self, name)!r}: choose one of {', '.join(self.bits_offered)}.")
+        if self.batch and self.bits != self.head_bits:
+            raise ValueError(
+                f"this host runs a network at 8/8 or 32/32 bits, not {self.bits} and {self.head_bits} at once."
+            )
+        if self.batch and self.cost in COSTS and self.cost not in HOST_COSTS:
+            raise ValueError(f"{self.cost} is not measured on this host: choose latency or macs.")
         if self.cost not in COSTS:
             raise ValueError(f"cost {self.cost!r} is unknown: choose one of {', '.join(COSTS)}.")
         if not 0 <= self.max_drop < 1:
             raise ValueError(f"max_drop: expected a share from 0 to below 1, got {self.max_drop!r}.")
+
+    @property
+    def batch(self) -> int:
+        """Samples at once where this host is measured, 0 on a modelled accelerator."""
+        return HOSTS.get(self.accelerator, 0)
+
+    @property
+    def bits_offered(self) -> tuple[str, ...]:
+        """Bits that the hardware runs."""
+        return HOST_BITS if self.batch else BITS
+
+    @property
+    def costs_offered(self) -> tuple[str, ...]:
+        """Costs that are known of the hardware."""
+        return HOST_COSTS if self.batch else COSTS
 
     @property
     def pair(self) -> tuple[str, str]:
@@ -67,7 +94,24 @@ class Settings:
 
     def words(self) -> str:
         """One line for people."""
-        return f"{self.network} · {self.accelerator} · {pair_words(self.pair)} · {word(self.cost)} · {drop_words(self)}"
+        return f"{self.network} · {hardware_words(self.accelerator)} · {pair_words(self.pair)} · {word(self.cost)} · {drop_words(self)}"
+
+
+def fitting(accelerator: str, bits: str, head_bits: str, cost: str, **others) -> Settings:
+    """Settings with what the hardware does not offer changed to what it does."""
+    if accelerator in HOSTS:
+        bits = bits if bits in HOST_BITS else HOST_BITS[0]
+        head_bits, cost = bits, cost if cost in HOST_COSTS else HOST_COSTS[0]
+    else:
+        bits, head_bits = (b if b in BITS else BITS[0] for b in (bits, head_bits))
+    return Settings(accelerator=accelerator, bits=bits, head_bits=head_bits, cost=cost, **others)
+
+
+def hardware_words(name: str) -> str:
+    """Hardware for people."""
+    if name not in HOSTS:
+        return name
+    return "this host, measured" + (f", batch of {HOSTS[name]}" if HOSTS[name] > 1 else "")
 
 
 def accelerators() -> tuple[str, ...]:
@@ -92,6 +136,17 @@ def pair_words(pair: tuple[str, str]) -> str:
     if pair == FLOAT:
         return "FP32"
     return f"{pair[0]} bits" if pair[0] == pair[1] else f"backbone {pair[0]}, exits {pair[1]} bits"
+
+
+def answers_words(pair: tuple[str, str], learnt: int) -> str:
+    """Whose answers, in words. learnt : images of fine-tuning."""
+    return pair_words(pair) + (", fine-tuned" if learnt else "")
+
+
+def clock_words(one) -> str:
+    """What was clocked, in words."""
+    said = "FP32" if one.bits == FP32 else "int8"
+    return f"{said}, batch of {one.batch}" if one.batch > 1 else f"{said}, one by one"
 
 
 def bits_of(pair: tuple[str, str], exits: int) -> tuple[Bits, tuple[Bits, ...]]:

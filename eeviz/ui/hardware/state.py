@@ -17,11 +17,13 @@ from ...core.policy import Policy
 from ...core.records import ExitRecords
 from ...core.thresholds import choose
 from ...core.workload import Step
+from ...hardware.clock import Clocked
 from ...hardware.layer_table import LayerTable
 from .networks import Subject
-from .settings import Settings
+from .settings import FLOAT, Settings
 
 HISTORY = 100
+FINE = "fine-tuned"
 PHASES = ("idle", "opening", "looking", "solving", "stopped", "done", "failed")
 BUSY = frozenset({"opening", "looking", "solving"})
 
@@ -88,11 +90,20 @@ class Machine:
 
 @dataclass(frozen=True, eq=False)
 class Answers:
-    """What a network answers at one pair of bits, MACs as cost: tune and shown are different samples."""
+    """What a network answers at one pair of bits, MACs as cost: tune and shown are different samples.
+
+    learnt : images that it was fine-tuned on at these bits, repeats included; 0: calibrated alone.
+    """
 
     pair: tuple[str, str]
     tune: ExitRecords
     shown: ExitRecords
+    learnt: int = 0
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """The pair, and whether it was fine-tuned."""
+        return (*self.pair, FINE) if self.learnt else self.pair
 
     @property
     def both(self) -> ExitRecords:
@@ -113,13 +124,14 @@ class Outcome:
 @dataclass(frozen=True, eq=False)
 class Rounded:
     """One pair of bits on one accelerator: accuracy (E,) of every exit answering all, and the outcome of thresholds tuned
-    for FP32 and held, and tuned again. words : why there are no costs."""
+    for FP32 and held, and tuned again. words : why there are no costs. learnt : as in Answers."""
 
     pair: tuple[str, str]
     accuracy: np.ndarray
     held: Outcome
     again: Outcome
     words: str = ""
+    learnt: int = 0
 
 
 def joined(a: ExitRecords, b: ExitRecords) -> ExitRecords:
@@ -133,8 +145,9 @@ def joined(a: ExitRecords, b: ExitRecords) -> ExitRecords:
 class HardwareState(HasTraits):
     """Current values of one lab; every value is immutable and replaced whole, under one lock.
 
-    subject, reading, fronts : of `settings`, None before. machines : the same network elsewhere. answers : pair of bits ->
-    Answers of the subject; rounded : those on the accelerator. trouble : why there is no reading, in words.
+    subject, reading, fronts : of `settings`, None before. machines : the same network elsewhere. answers : key -> Answers of
+    the subject; rounded : those on the accelerator. clocks : network -> (bits, batch) -> Clocked, for the whole visit.
+    trouble : why there is no reading, in words.
     """
 
     settings = Instance(Settings)
@@ -146,7 +159,9 @@ class HardwareState(HasTraits):
     machines = Row()
     answers = Dict()
     rounded = Row()
-    rounding = Dict(help="of the measurement under way: share, words; empty when there is none")
+    rounding = Dict(help="of the measurement under way: share, words, label; empty when there is none")
+    clocks = Dict()
+    clocking = Dict(help="of the clocking under way: share, words; empty when there is none")
     trouble = Unicode("")
     projector = Bool(False)
     theme = Unicode("light")
@@ -158,6 +173,18 @@ class HardwareState(HasTraits):
         self._undo: list[Settings] = []
         self._redo: list[Settings] = []
         super().__init__(settings=settings or Settings(), **traits)
+
+    @property
+    def clocked(self) -> tuple[Clocked, ...]:
+        """What is known of the subject on this host: FP32 first, one by one before batches."""
+        found = {} if self.subject is None else self.clocks.get(self.subject.name, {})
+        return tuple(sorted(found.values(), key=lambda one: (-one.bits.weights, one.batch)))
+
+    @property
+    def used(self) -> Answers | None:
+        """The answers at the bits of the settings, fine-tuned if there are such; None where none were measured."""
+        pair = self.settings.pair
+        return None if pair == FLOAT else self.answers.get((*pair, FINE), self.answers.get(pair))
 
     @property
     def busy(self) -> bool:

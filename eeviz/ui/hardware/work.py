@@ -1,31 +1,60 @@
-"""What the lab's workers do, without widgets: readings of costs, fronts under each cost, answers at other bits."""
+"""What the lab's workers do about costs, without widgets: clocking this host, readings, fronts under each cost."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 
 import numpy as np
 
-from ...core.bits import Bits
-from ...core.metrics import accuracy_interval, own_accuracy
+from ...core.bits import FP32, INT8, Bits
+from ...core.metrics import own_accuracy
 from ...core.policy import Policy, mean_cost_of, route
 from ...core.records import ExitRecords
-from ...core.thresholds import front, tune
+from ...core.thresholds import front
 from ...core.workload import Operation
 from ...hardware import Accelerator, Roofline, named
+from ...hardware.clock import Clocked, Clocks, clock
 from .networks import Subject
-from .settings import COSTS, FLOAT, Settings, bits_of
-from .state import Answers, Fronts, Machine, Outcome, Reading, Rounded
+from .settings import COSTS, HOSTS, Settings, bits_of, fitting, hardware_words, pair_words
+from .state import Fronts, Machine, Reading
 
-MOST = 3000
-"""Images that rounded networks answer at most; one half tunes, the other is shown."""
-CHARGED = ("latency", "energy", "energy x latency")
+BOTH = (FP32, INT8)
+"""Bits at which this host runs networks."""
+
+
+def provider(settings: Settings, clocks: Iterable[Clocked] = ()):
+    """What gives the costs. clocks : of the network on this host."""
+    return Clocks(tuple(clocks), settings.batch) if settings.batch else named(settings.accelerator)
+
+
+def clocked(subject: Subject, settings: Settings, known: Iterable[Clocked]) -> Iterator[tuple[str, float] | Clocked]:
+    """Clock the network on this host at the bits of the settings, then at the others, but for those known.
+
+    Yields (what, share done) and a Clocked for each bits and batch. Raises ValueError in words, also without onnxruntime.
+    """
+    first = Bits.of(settings.bits)
+    done = {one.bits for one in known}
+    todo = [bits for bits in (first, *(b for b in BOTH if b != first)) if bits not in done]
+    for number, bits in enumerate(todo):
+        said = "FP32" if bits == FP32 else f"{bits} bits"
+        try:
+            for event in clock(subject.runnable(), bits, tuple(HOSTS.values())):
+                if isinstance(event, Clocked):
+                    yield event
+                else:
+                    yield f"{said}, {event[0]}", (number + event[1]) / len(todo)
+        except ImportError as error:
+            raise ValueError(f"This host cannot be measured: {error}") from error
+        except ValueError:
+            if bits == first:
+                raise
+            continue  # said when these bits are asked for
 
 
 def unknown_layers(subject: Subject, settings: Settings) -> list[tuple[Operation, Bits]]:
     """Layers that no table holds, each once."""
-    core = named(settings.accelerator)
+    core = provider(settings)
     if not isinstance(core, Accelerator):
         return []
     bits, own = bits_of(settings.pair, subject.exits)
@@ -36,49 +65,55 @@ def unknown_layers(subject: Subject, settings: Settings) -> list[tuple[Operation
 
 def computed(subject: Subject, settings: Settings) -> Iterator[tuple[int, int]]:
     """Have zigzag-dse compute what no table holds; yields (done, to do). Raises ValueError in words without it."""
-    core, todo = named(settings.accelerator), unknown_layers(subject, settings)
+    core, todo = provider(settings), unknown_layers(subject, settings)
     for done, (step, bits) in enumerate(todo, 1):
         core.row(step, bits)
         yield done, len(todo)
 
 
-def reading(subject: Subject, settings: Settings) -> Reading:
+def reading(subject: Subject, settings: Settings, clocks: Iterable[Clocked] = ()) -> Reading:
     """What the network costs. Raises ValueError in words for what the provider cannot cost."""
-    provider, work = named(settings.accelerator), subject.work
+    core, work = provider(settings, clocks), subject.work
     bits, own = bits_of(settings.pair, subject.exits)
-    costs = {"macs": work.macs(), **provider.costs(work, bits, own)}
-    is_core = isinstance(provider, Accelerator)
+    costs = {"macs": work.macs(), **core.costs(work, bits, own)}
+    is_core = isinstance(core, Accelerator)
     return Reading(
         settings,
         settings.accelerator,
-        settings.accelerator,
+        hardware_words(settings.accelerator),
         costs,
-        provider.notes(work, bits, own),
-        provider.layers(work, bits, own) if is_core else None,
+        core.notes(work, bits, own),
+        core.layers(work, bits, own) if is_core else None,
         tuple(step for _, step in work.steps()) if is_core else (),
     )
 
 
 def fronts(records: ExitRecords, costs: Mapping, rounded: bool) -> Fronts:
     """The best thresholds under every cost, and what each choice costs in the others."""
-    charged = replace(records, costs={name: costs[name] for name in (*COSTS, "memory")})
-    found = {cost: front(charged, cost) for cost in COSTS}
+    known = [name for name in COSTS if name in costs]
+    charged = replace(records, costs={name: costs[name] for name in (*known, "memory")})
+    found = {cost: front(charged, cost) for cost in known}
     means = {}
     for cost, best in found.items():
         rows = [route(charged, best.policy(i), cost) for i in range(len(best))]
         means[cost] = {
             name: np.array([mean_cost_of(r.count, costs[name].at(r.kept), len(charged)) for r in rows])
-            for name in COSTS
+            for name in known
         }
     return Fronts(charged, found, means, rounded)
 
 
-def machine(subject: Subject, settings: Settings, records: ExitRecords | None, name: str) -> Machine:
-    """The network on the provider of that name, with what exits spare there; words where it cannot be."""
+def machine(
+    subject: Subject, settings: Settings, records: ExitRecords | None, name: str, clocks: Iterable[Clocked] = ()
+) -> Machine:
+    """The network on the provider of that name, with what exits spare there; words where it cannot be.
+
+    Where it does not run the bits asked for, it is shown at 8/8.
+    """
     from ...core.platform import Platform
     from ...hardware.named import PLATFORMS
 
-    title = Platform.preset(name).name if name in PLATFORMS else name
+    title = Platform.preset(name).name if name in PLATFORMS else hardware_words(name)
     try:
         if name in PLATFORMS:
             provider = Roofline(Platform.preset(name))
@@ -86,8 +121,10 @@ def machine(subject: Subject, settings: Settings, records: ExitRecords | None, n
             costs = {"macs": subject.work.macs(), **provider.costs(subject.work, bits, own)}
             read = Reading(settings, name, title, costs, provider.notes(subject.work, bits, own))
         else:
-            read = reading(subject, replace(settings, accelerator=name))
-        if records is None:
+            asked = fitting(**{**vars(settings), "accelerator": name})
+            title += "" if asked.pair == settings.pair else f", {pair_words(asked.pair)}"
+            read = reading(subject, asked, clocks)
+        if records is None or settings.cost not in read.costs:
             return Machine(name, title, read)
         charged = replace(records, costs={settings.cost: read.costs[settings.cost]})
         best = front(charged, settings.cost)
@@ -103,100 +140,10 @@ def charged_final(records: ExitRecords) -> float:
     return float(own_accuracy(records)[-1])
 
 
-def unrounded(subject: Subject) -> Answers:
-    """The answers of the records, as they are."""
-    return halves(FLOAT, subject.records)
-
-
-def halves(pair: tuple[str, str], records: ExitRecords) -> Answers:
-    """The first MOST samples, every other one for tuning."""
-    records = replace(records, logits=None, thumbnails=None)
-    index = np.arange(min(len(records), MOST))
-    return Answers(pair, _some(records, index[::2]), _some(records, index[1::2]))
-
-
-def _some(records: ExitRecords, index: np.ndarray) -> ExitRecords:
-    parts = {
-        name: getattr(records, name)[index]
-        for name in ("confidence", "predicted", "label", "weight", "group")
-        if getattr(records, name) is not None
-    }
-    return replace(records, **parts)
-
-
-def answered(subject: Subject, pair: tuple[str, str]) -> Iterator[tuple[str, float] | Answers]:
-    """Round the network to a pair of bits by calibration and have it answer; yields (what, share done), then the Answers.
-
-    Raises ValueError, ImportError in words.
-    """
-    from ...nn.quantize import answers, quantize
-
-    yield "rounding", 0.0
-    data, records = subject.data(), subject.records
-    if len(data) != len(records) or not (data.labels == records.label).all():
-        raise ValueError("the images of this network's records are not here: its bits cannot be measured.")
-    made = quantize(subject.network(), subject.calibration(), *bits_of(pair, subject.exits))
-    images, parts = data.images[:MOST], []
-    for part in answers(made, images):
-        parts.append(part)
-        yield "answering", sum(map(len, parts)) / len(images)
-    table = ExitRecords.from_logits(
-        np.concatenate(parts),
-        data.labels[: len(images)],
-        records.costs,
-        records.measure,
-        records.temperature,
-        position=records.position,
-        exits=records.exits,
-        classes=records.classes,
-        dataset=records.dataset,
-        split=records.split,
-    )
-    yield halves(pair, table)
-
-
-def rounded(subject: Subject, plain: Answers, answers: Answers, settings: Settings) -> Rounded:
-    """One pair of bits under thresholds tuned for FP32 and held, and tuned again; on samples that tuned nothing."""
-    words, costs = "", {"macs": subject.work.macs()}
-    widest = charges(subject, replace(settings, bits="8/8", head_bits="8/8"))
-    if answers.pair == FLOAT:
-        words = "the accelerator multiplies integers of at most 8 bits"
-    else:
-        try:
-            costs = charges(subject, replace(settings, bits=answers.pair[0], head_bits=answers.pair[1]))
-        except ValueError as error:
-            words = str(error)
-    held = _tuned(plain.tune, widest, settings)
-    again = held if answers.pair == FLOAT else _tuned(answers.tune, widest if words else costs, settings)
-    return Rounded(
-        answers.pair,
-        own_accuracy(answers.shown),
-        _outcome(answers.shown, held, costs),
-        _outcome(answers.shown, again, costs),
-        words,
-    )
-
-
-def charges(subject: Subject, settings: Settings) -> dict:
-    """MACs and the accelerator's costs at the bits of the settings."""
+def charges(subject: Subject, settings: Settings, clocks: Iterable[Clocked] = ()) -> dict:
+    """MACs and the hardware's costs at the bits of the settings."""
     bits, own = bits_of(settings.pair, subject.exits)
-    return {"macs": subject.work.macs(), **named(settings.accelerator).costs(subject.work, bits, own)}
-
-
-def _tuned(records: ExitRecords, costs: Mapping, settings: Settings) -> Policy:
-    return tune(
-        replace(records, costs={settings.cost: costs[settings.cost]}), max_drop=settings.max_drop, cost=settings.cost
-    )
-
-
-def _outcome(records: ExitRecords, policy: Policy, costs: Mapping) -> Outcome:
-    routing = route(replace(records, costs=dict(costs)), policy, "macs")
-    means = {
-        name: (float(mean_cost_of(routing.count, costs[name].at(routing.kept), len(records))), costs[name].static)
-        for name in (*CHARGED, "macs")
-        if name in costs
-    }
-    return Outcome(policy, accuracy_interval(records, routing.right), routing.share, means)
+    return {"macs": subject.work.macs(), **provider(settings, clocks).costs(subject.work, bits, own)}
 
 
 def exploring(

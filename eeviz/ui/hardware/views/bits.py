@@ -8,7 +8,7 @@ from ....core import text
 from ...style import escape_plotly
 from ...traces import Drawing, bar, scatter
 from ...views.view import Chart
-from ..settings import FLOAT, pair_words, word
+from ..settings import FLOAT, answers_words, pair_words, word
 from ..strips import amount
 
 ROW = 50
@@ -21,7 +21,7 @@ def draw(app) -> Drawing:
         return Drawing([scatter(x=[], y=[], showlegend=False)], style.layout(16, **_hidden()))
     exits = [escape_plotly(name) for name in state.subject.records.exits]
     colors, patterns = style.colors(len(exits)), style.patterns(len(exits))
-    labels = [pair_words(one.pair).replace(", ", "<br>") for one in rounded]
+    labels = [answers_words(one.pair, one.learnt).replace(", ", "<br>") for one in rounded]
     traces = []
     for axis, outcomes in (("x", [one.held for one in rounded]), ("x2", [one.again for one in rounded])):
         for k, name in enumerate(exits):
@@ -92,7 +92,10 @@ def describe(app) -> str:
     state = app.state
     rounded = state.rounded
     if not rounded:
-        return "Measure the answers at fewer bits: by calibration on training images, in seconds. Nothing is trained."
+        return (
+            "Measure the answers at fewer bits: by calibration on training images, in seconds, without training. Fine-tuning "
+            "learns with the rounding, in minutes."
+        )
     cost, last = state.settings.cost, rounded[-1]
     samples = len(next(iter(state.answers.values())).shown)
     said = f"Tuned on {samples:,} validation samples, shown are {samples:,} others. "
@@ -101,7 +104,8 @@ def describe(app) -> str:
         return said
     first = int(np.argmax(np.append(plain.held.policy.kept, True)))
     said += (
-        f"Left, the thresholds tuned for FP32 are held: from FP32 to {pair_words(last.pair)} the share that leaves at "
+        f"Left, the thresholds tuned for FP32 are held: from FP32 to {answers_words(last.pair, last.learnt)} the share "
+        "that leaves at "
         f"{state.subject.records.exits[first]} goes from {text.percent(plain.held.share[first])} to "
         f"{text.percent(last.held.share[first])}, accuracy from {text.percent(plain.held.accuracy.value)} to "
         f"{text.percent(last.held.accuracy.value)}. Right, they are tuned again on the rounded answers."
@@ -110,6 +114,20 @@ def describe(app) -> str:
         held, again = last.held.costs[cost], last.again.costs[cost]
         unit = state.reading.costs[cost].unit if state.reading is not None else ""
         said += f" Mean {word(cost)}: held {amount(held[0], unit)}, tuned again {amount(again[0], unit)}."
+    return said + _learnt(rounded, state.subject.records.exits)
+
+
+def _learnt(rounded, exits) -> str:
+    """What fine-tuning did to every exit answering all."""
+    said = ""
+    before = {one.pair: one for one in rounded if not one.learnt}
+    for one in rounded:
+        if one.learnt and one.pair in before:
+            moved = ", ".join(
+                f"{name} {text.points(float(after - ago))}"
+                for name, after, ago in zip(exits, one.accuracy, before[one.pair].accuracy, strict=True)
+            )
+            said += f" Fine-tuning at {pair_words(one.pair)} on {one.learnt:,} images moved accuracy: {moved}."
     return said
 
 

@@ -18,7 +18,7 @@ def draw(app) -> Drawing:
     for cost in (*(c for c in COSTS if c != charged), charged):
         look = LOOKS[cost]
         x = y = np.zeros(0)
-        if fronts is not None:
+        if fronts is not None and cost in fronts.fronts and charged in fronts.fronts:
             x, y = envelope(fronts.means[cost][charged], fronts.fronts[cost].accuracy)
             x, y = 100 * x / fronts.records.cost(charged).static, 100 * y
         traces.append(
@@ -34,7 +34,7 @@ def draw(app) -> Drawing:
         xaxis={"title": {"text": f"mean {word(charged)} (% of the network without exits)"}, "range": [0, 106]},
         yaxis={"title": {"text": "accuracy on the samples that tune (%)"}, "range": reach(fronts)},
         hovermode="closest",
-        showlegend=fronts is not None,
+        showlegend=fronts is not None and charged in fronts.fronts,
         legend=style.legend("bottom"),
         margin={"l": 64, "r": 16, "t": 12, "b": 112 if style.projector else 96},
     )
@@ -51,9 +51,9 @@ def envelope(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def describe(app) -> str:
     fronts, asked = app.state.fronts, app.state.settings
-    if fronts is None:
+    if fronts is None or asked.cost not in fronts.fronts:
         return "What it costs to choose thresholds by another cost than the one that counts will be drawn here."
-    others = [cost for cost in COSTS if cost != asked.cost]
+    others = [cost for cost in fronts.fronts if cost != asked.cost]
     told = ", ".join(
         f"by {word(cost)} {100 * fronts.extra(cost, asked.cost, asked.max_drop):+.1f} %".replace("-", "−")
         for cost in others

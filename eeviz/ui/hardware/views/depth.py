@@ -11,6 +11,7 @@ from ...traces import Drawing, bar, scatter
 from ...views.view import Chart
 from ..palette import ENERGY, of_memory, of_piece, pattern_of
 from ..strips import amount
+from . import pieces as host
 
 SCALES = ((1e-3, "mJ"), (1e-6, "µJ"), (1e-9, "nJ"), (1e-12, "pJ"))
 HEIGHT = 640
@@ -21,6 +22,8 @@ NARROW = 72
 def draw(app) -> Drawing:
     read, style = app.state.reading, app.style
     table = None if read is None else read.layers
+    if host.shown(app.state)[0] is not None:
+        return host.draw(app)
     if table is None:
         return Drawing([scatter(x=[], y=[], showlegend=False)], style.layout(120, **_empty()))
     x = np.arange(1, len(table) + 1)
@@ -177,6 +180,8 @@ def _scale(largest: float) -> tuple[float, str]:
 
 def describe(app) -> str:
     read = app.state.reading
+    if host.shown(app.state)[0] is not None:
+        return host.describe(app)
     if read is None or read.layers is None:
         return app.state.words or "Nothing to show: see the message above."
     table = read.layers

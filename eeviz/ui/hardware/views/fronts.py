@@ -21,7 +21,7 @@ def draw(app) -> Drawing:
     for cost in COSTS:
         look = LOOKS[cost]
         x = y = np.zeros(0)
-        if fronts is not None:
+        if fronts is not None and cost in fronts.fronts:
             x = 100 * fronts.means[cost][cost] / fronts.records.cost(cost).static
             y = 100 * fronts.fronts[cost].accuracy
         traces.append(
@@ -48,7 +48,7 @@ def _marks(state, style) -> dict:
     """The points within the drop asked for."""
     xs, ys, symbols, colors = [], [], [], []
     if state.fronts is not None:
-        for cost in COSTS:
+        for cost in state.fronts.fronts:
             index = state.fronts.index(cost, state.settings.max_drop)
             xs.append(100 * state.fronts.means[cost][cost][index] / state.fronts.records.cost(cost).static)
             ys.append(100 * state.fronts.fronts[cost].accuracy[index])
@@ -94,7 +94,8 @@ def describe(app) -> str:
         return "The best thresholds under each cost will be drawn here."
     drop = state.settings.max_drop
     spared = ", ".join(
-        f"{text.percent(fronts.saved(cost, cost, fronts.index(cost, drop)))} of the {word(cost)}" for cost in COSTS
+        f"{text.percent(fronts.saved(cost, cost, fronts.index(cost, drop)))} of the {word(cost)}"
+        for cost in fronts.fronts
     )
     return f"Thresholds solved for each cost, {drop_words(state.settings)}, spare {spared}. Chosen on these samples, so optimistic."
 

@@ -9,6 +9,7 @@ from ...style import escape_plotly
 from ...traces import Drawing, bar, scatter
 from ...views.view import Chart
 from ..palette import of_piece, pattern_of
+from ..settings import clock_words
 
 
 def draw(app) -> Drawing:
@@ -74,10 +75,11 @@ def _rows(state) -> list[tuple[str, object]]:
     rows = [("MACs", read.costs["macs"])]
     found = [one.reading for one in state.machines if one.reading is not None and one.reading.layers is not None]
     known = {one.name for one in found}
-    for one in ([] if read.name in known else [read]) + found:
+    for one in ([] if read.name in known or read.layers is None else [read]) + found:
         name = escape_plotly(one.title)
         rows += [(f"{name}<br>{cost}", one.costs[cost]) for cost in ("latency", "energy")]
-    return rows
+    position = state.subject.work.position
+    return rows + [(f"this host<br>{clock_words(one)}", one.latency(position)) for one in state.clocked]
 
 
 def shares(cost) -> np.ndarray:
