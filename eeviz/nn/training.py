@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
@@ -82,7 +83,8 @@ def train(
     checkpoint : written after each epoch; an existing one is resumed, and ends where an unbroken run would.
     loss_of : (network, x, labels, recipe) -> loss, for networks that learn more than logits; None for `joint_loss`.
     every : steps after which a StepEnd is yielded too, 0 for none: to show progress, and to end before an epoch is over.
-    Raises ValueError when the checkpoint belongs to another recipe or network.
+    Raises ValueError when the checkpoint belongs to another recipe or network, and when the loss is no longer finite:
+    the weights are then those before that step.
     """
     generator = torch.Generator().manual_seed(recipe.seed)
     optimizer = optimizer_of(network, recipe)
@@ -110,12 +112,15 @@ def train(
                 loss = joint_loss(network(x), labels[chosen], recipe)
             else:
                 loss = loss_of(network, x, labels[chosen], recipe)
+            value = loss.item()
+            if not math.isfinite(value):
+                raise ValueError(f"the loss became {value} in epoch {epoch + 1}: take a lower learning rate.")
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-            total += loss.item()
+            total += value
             if every and (step + 1) % every == 0:
-                yield StepEnd(epoch * steps + step + 1, recipe.epochs * steps, loss.item())
+                yield StepEnd(epoch * steps + step + 1, recipe.epochs * steps, value)
         accuracy = evaluate(network, validation)
         event = EpochEnd(epoch + 1, recipe.epochs, total / steps, accuracy, rate, time.perf_counter() - started)
         history.append(event)

@@ -57,6 +57,15 @@ def same(first, second):
     )
 
 
+def test_a_loss_that_is_not_finite_ends_training_before_its_step(data):
+    network, fresh = (mobile.build(SMALL, seed=7) for _ in range(2))
+    nan = lambda net, x, labels, recipe: net(x).sum() * float("nan")  # noqa: E731
+    with pytest.raises(ValueError, match="loss became nan in epoch 1: take a lower learning rate"):
+        next(train(network, *data, RECIPE, loss_of=nan))
+    for one, other in zip(network.parameters(), fresh.parameters(), strict=True):
+        assert torch.equal(one, other)
+
+
 @pytest.mark.parametrize("architecture", [SMALL, mobile.static(SMALL)], ids=["early-exit", "static"])
 def test_learns_through_one_recipe(architecture, data, capsys):
     network, events = run(architecture, data, dataclasses.replace(RECIPE, epochs=8))
