@@ -8,7 +8,30 @@ function render({ model, el }) {
   const root = h("div", { class: "ee-run", role: "group", "aria-label": model.get("label") }, h("div", { class: "ee-run-buttons" }, ...buttons.values(), words), bars);
   el.append(root);
   const lines = new Map();
-  buttons.forEach((button, name) => button.addEventListener("click", () => model.send({ kind: "press", name })));
+  let keyed = false, pressed = ""; // was the last press by key; the button that had the keyboard when it was switched off
+  buttons.forEach((button, name) =>
+    button.addEventListener("click", (event) => {
+      keyed = event.detail === 0;
+      model.send({ kind: "press", name });
+    }),
+  );
+  root.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" || event.key === " ") event.stopPropagation(); // in JupyterLab Enter would edit the cell
+  });
+
+  // A button that is switched off loses the keyboard: it gets it back, or the one that stands out now does. A step
+  // comes to its end by itself, so its button is waited for.
+  function follow(allowed, main) {
+    const here = document.activeElement;
+    if (!pressed || (here && here !== document.body && !root.contains(here))) pressed = "";
+    else if (allowed.includes(pressed)) focus(pressed);
+    else if (pressed !== "step" && allowed.includes(main)) focus(main);
+  }
+
+  function focus(name) {
+    buttons.get(name).focus({ preventScroll: true });
+    pressed = "";
+  }
 
   function line(name) {
     const label = h("span", {}), fill = h("div", { class: "ee-run-fill" }), text = h("span", { class: "ee-run-quiet" });
@@ -22,9 +45,11 @@ function render({ model, el }) {
   function draw() {
     const allowed = model.get("allowed"), main = model.get("main");
     buttons.forEach((button, name) => {
+      if (keyed && button === document.activeElement && !allowed.includes(name)) pressed = name;
       button.disabled = !allowed.includes(name);
       button.classList.toggle("ee-run-main", name === main);
     });
+    follow(allowed, main);
     say(words, model.get("words"));
     root.classList.toggle("ee-projector", model.get("projector"));
     const progress = model.get("progress"), names = progress.map((one) => one.name);
