@@ -5,6 +5,7 @@ import pytest
 from eeviz.search.methods import METHODS as KNOWN
 from eeviz.ui.search.lab import search_lab
 from eeviz.ui.search.palette import LOOKS
+from eeviz.ui.search.runline import _duration
 from eeviz.ui.search.settings import METHODS, Settings, amount, from_query, short, to_code, to_query
 
 SETTINGS = [
@@ -68,6 +69,10 @@ def test_an_address_that_does_not_fit_is_told_in_words(query, words):
 def test_amounts_are_read_as_people_write_them(text, value):
     assert amount(text) == value
     assert amount(short(value)) == value
+
+
+def test_times_are_said_in_the_unit_that_fits():
+    assert [_duration(seconds) for seconds in (42, 150, 9000)] == ["42 s", "2 min", "2.5 h"]
 
 
 @pytest.mark.parametrize("text", ["-3", "0", "1e999", "M", "1.2.3", "two", "1 X"])
