@@ -1,4 +1,4 @@
-"""The hardware lab as a person uses it, in Voila and in JupyterLab: look, compare, undo, measure bits, open the explorer."""
+"""The hardware lab as a person uses it, in Voila and in JupyterLab: look, compare, undo, measure bits and this host, explore."""
 
 import pytest
 from playwright.sync_api import expect
@@ -53,6 +53,24 @@ def test_a_visit(host, page):
     lab.until("[list(one.pair) for one in lab.rounded]", lambda now: now == [["32/32", "32/32"], ["8/8", "8/8"]], 30)
     expect(out.get_by_role("cell", name="8/8 bits", exact=True)).to_be_visible()
     expect(out.get_by_text("Measured at 8/8 bits")).to_be_visible()
+
+    # fine-tuned at these bits: before and after side by side
+    press("▶ Fine-tune at these bits")
+    lab.until("[len(lab.rounded), bool(lab.state.rounding)]", lambda now: now == [3, False], 120)
+    expect(out.get_by_role("cell", name="8/8 bits, fine-tuned", exact=True)).to_be_visible()
+    expect(out.get_by_text("Fine-tuned on 1,024 images at 8/8 bits")).to_be_visible()
+
+    # this host, measured beside the accelerators; going back and forth measures nothing again
+    out.get_by_label("Accelerator").select_option("this host, measured")
+    lab.until("[lab.phase, lab.reading and lab.reading.name]", lambda now: now == ["done", "this-host"], 90)
+    times = lab.python("[one.heads.tolist() for one in lab.clocked]")
+    assert len(times) == 4
+    expect(out.get_by_text("Energy is not measured on this host").first).to_be_visible()
+    out.get_by_label("Accelerator").select_option("edge_tpu_like")
+    lab.until("[lab.phase, lab.reading and lab.reading.name]", lambda now: now == ["done", "edge_tpu_like"], 30)
+    out.get_by_label("Least").select_option("energy x latency")
+    lab.until("[lab.phase, lab.settings.cost]", lambda now: now == ["done", "energy x latency"], 30)
+    assert lab.python("[one.heads.tolist() for one in lab.clocked]") == times
 
     # the explorer opens below, charged with the accelerator's cost
     press("Open in the explorer")

@@ -49,6 +49,7 @@ def test_this_host_is_measured_beside_the_accelerators(app, monkeypatch):
     assert np.allclose(latency.backbone, 0.5e-3 * np.cumsum(np.arange(1.0, 9.0))[list(position)])
     bars = next(t for t in app.depth.figure.data if t.type == "bar")
     assert bars.y.sum() == pytest.approx(0.5e3 * (sum(range(len(workload_of(plan()).segments) + 1)) + 1.25))
+    assert app.depth.figure.layout.xaxis.ticktext[:2] == ("segments 1–2", "exit 1")  # no head parts them
     labels = list(app.shares.figure.data[0].y)
     assert "this host<br>FP32, one by one" in labels
     assert "this host<br>int8, batch of 32" in labels

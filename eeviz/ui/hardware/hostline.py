@@ -6,7 +6,7 @@ from ...core import text
 from .. import runline
 
 BUTTONS = (
-    ("clock", "▶ Measure again", "Run every segment and exit in onnxruntime, warm, and take the median"),
+    ("clock", "▶ Measure this host", "Run every segment and exit in onnxruntime, warm, and take the median"),
     ("stop_clock", "■ Stop", "End the measurement; what was measured before stays"),
 )
 
@@ -32,8 +32,8 @@ class HostLine(runline.RunLine):
             spread = max((one.spread for one in state.clocked), default=0.0)
             allowed = ["clock"]
             words = (
-                "Measured in onnxruntime on one thread, warm, median of repeats; kept while this page is open. "
-                f"The middle half of a piece's readings spans at most {text.percent(spread, 0)} of its median."
+                "Median of warm repeats on one thread, kept while the page is open; their middle halves span up to "
+                f"{text.percent(spread, 0)}."
             )
         with self.hold_sync():
             self.layout.display = None if state.settings.batch else "none"

@@ -23,6 +23,16 @@ DEMOS = ("fashion",)
 """Demos that ship their network."""
 
 
+@dataclass(frozen=True)
+class Part:
+    """Segments or a head. name : for people; look : whose colour it has; index : numbers of the segments or of the head."""
+
+    name: str
+    look: str
+    head: bool
+    index: tuple[int, ...]
+
+
 @dataclass(frozen=True, eq=False)
 class Subject:
     """A network as the lab needs it.
@@ -58,13 +68,20 @@ class Subject:
         return build(self.plan, seed=0).eval()
 
     @property
-    def pieces(self) -> tuple[tuple[str, bool, int], ...]:
-        """(name, is it a head?, its number) of segments and heads in the order in which a sample meets them."""
-        last, found = self.exits - 1, []
-        for index in range(len(self.work.segments)):
-            found.append((f"segment {index + 1}", False, index))
-            at = [k for k, position in enumerate(self.work.position) if position == index]
-            found += [("final" if k == last else f"exit {k + 1}", True, k) for k in at]
+    def pieces(self) -> tuple[Part, ...]:
+        """What runs in one go, in the order in which a sample meets it: segments that no head parts, and heads."""
+        last, found, index = self.exits - 1, [], []
+        for place in range(len(self.work.segments)):
+            index.append(place)
+            at = [k for k, position in enumerate(self.work.position) if position == place]
+            if at or place == len(self.work.segments) - 1:
+                first, end = index[0] + 1, index[-1] + 1
+                name = f"segment {end}" if first == end else f"segments {first}–{end}"
+                found.append(Part(name, f"segment {len(found) + 1}", False, tuple(index)))
+                index = []
+            for k in at:
+                name = "final" if k == last else f"exit {k + 1}"
+                found.append(Part(name, name, True, (k,)))
         return tuple(found)
 
     @property

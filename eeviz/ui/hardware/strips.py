@@ -95,8 +95,12 @@ def notes(state: HardwareState) -> str:
     read = state.reading
     if read is None:
         return ""
-    name = "On this host." if state.settings.batch else "Beyond the model."
-    said = "".join(f'<p class="ee-sentence" role="note"><b>{name}</b> {escape(n)}</p>' for n in read.notes)
+    if read.settings.batch:
+        said = f'<p class="ee-sentence" role="note"><b>On this host.</b> {escape(" ".join(read.notes))}</p>'
+    else:
+        said = "".join(
+            f'<p class="ee-sentence" role="note"><b>Beyond the model.</b> {escape(n)}</p>' for n in read.notes
+        )
     fronts = state.fronts
     if fronts is not None and not fronts.rounded and state.settings.pair != FLOAT:
         said += (

@@ -58,11 +58,14 @@ def pieces(subject: Subject | None, clocked: tuple[Clocked, ...]) -> str:
     if subject is None or not clocked:
         return ""
     work = subject.work
-    macs = np.array([sum(s.macs for s in (work.heads if head else work.segments)[i]) for _, head, i in subject.pieces])
+    steps = [
+        [s for i in part.index for s in (work.heads if part.head else work.segments)[i]] for part in subject.pieces
+    ]
+    macs = np.array([sum(step.macs for step in own) for own in steps])
     columns = [seconds(subject, one) for one in clocked]
     rows = []
-    for row, (name, _, _) in enumerate(subject.pieces):
-        cells = [name, amount(macs[row], "MACs") if macs[row] else "–", _share(macs, row)]
+    for row, part in enumerate(subject.pieces):
+        cells = [part.name, amount(macs[row], "MACs") if macs[row] else "–", _share(macs, row)]
         for taken in columns:
             cells += [amount(taken[row], "s"), _share(taken, row)]
         rows.append(tuple(cells))

@@ -104,7 +104,7 @@ def describe(app) -> str:
         return said
     first = int(np.argmax(np.append(plain.held.policy.kept, True)))
     said += (
-        f"Left, the thresholds tuned for FP32 are held: from FP32 to {answers_words(last.pair, last.learnt)} the share "
+        f"Left, the thresholds tuned for FP32 are held: from FP32 to {answers_words(last.pair, last.learnt)}, the share "
         "that leaves at "
         f"{state.subject.records.exits[first]} goes from {text.percent(plain.held.share[first])} to "
         f"{text.percent(last.held.share[first])}, accuracy from {text.percent(plain.held.accuracy.value)} to "

@@ -30,7 +30,7 @@ def shown(state) -> tuple[Clocked | None, Clocked | None]:
 
 def seconds(subject, one: Clocked) -> np.ndarray:
     """Of every piece in the order in which a sample meets them."""
-    return np.array([(one.heads if head else one.segments)[i] for _, head, i in subject.pieces])
+    return np.array([(one.heads if part.head else one.segments)[list(part.index)].sum() for part in subject.pieces])
 
 
 def draw(app) -> Drawing:
@@ -38,7 +38,7 @@ def draw(app) -> Drawing:
     state, style = app.state, app.style
     subject = state.subject
     asked, other = shown(state)
-    names = [name for name, _, _ in subject.pieces]
+    names = [part.name for part in subject.pieces]
     taken = MICRO * seconds(subject, asked)
     x = np.arange(1, len(names) + 1)
     beside = np.zeros(0) if other is None else MICRO * seconds(subject, other)
@@ -46,10 +46,10 @@ def draw(app) -> Drawing:
         bar(
             x=x, y=taken, name=clock_words(asked), customdata=names, showlegend=False,
             marker={
-                "color": [of_piece(name, subject.exits, style.theme) for name in names],
+                "color": [of_piece(part.look, subject.exits, style.theme) for part in subject.pieces],
                 "pattern": {
                     "fillmode": "overlay",
-                    "shape": [pattern_of(name, subject.exits) for name in names],
+                    "shape": [pattern_of(part.look, subject.exits) for part in subject.pieces],
                     "fgcolor": style.paper,
                     "fgopacity": 0.5,
                     "size": 6,
@@ -64,7 +64,7 @@ def draw(app) -> Drawing:
             hovertemplate="%{customdata}<br>%{y:.1f} µs<extra>%{fullData.name}</extra>",
         ),
         scatter(
-            x=x, y=taken, mode="text", text=[f"{value:.0f}" if value >= 9.5 else f"{value:.1f}" for value in taken],
+            x=x, y=np.maximum(taken, beside) if len(beside) else taken, mode="text", text=[f"{value:.0f}" if value >= 9.5 else f"{value:.1f}" for value in taken],
             textposition="top center", textfont={"size": style.size, "color": style.ink}, cliponaxis=False,
             hoverinfo="skip", showlegend=False,
         ),
