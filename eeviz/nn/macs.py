@@ -16,7 +16,9 @@ from torch import nn
 from ..core.cost import Cost
 from .network import EarlyExitNetwork
 
-COUNTED = frozenset({"conv", "linear", "addmm", "mm", "bmm", "baddbmm", "matmul", "einsum", "scaled_dot_product_attention"})
+COUNTED = frozenset(
+    {"conv", "linear", "addmm", "mm", "bmm", "baddbmm", "matmul", "einsum", "scaled_dot_product_attention"}
+)
 _REFUSED = ("attention", "lstm", "gru", "rnn")  # they multiply, but fvcore has no rule for them
 
 
