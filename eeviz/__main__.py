@@ -63,6 +63,7 @@ def _parse(argv):
     commands.add_parser("status", help="say how far the installation is")
     found = commands.add_parser("search", help="search for early-exit networks without a notebook")
     if "search" in argv and "test" not in argv:  # the search itself knows what it takes, but its imports are heavy
+        found.formatter_class = argparse.RawDescriptionHelpFormatter
         _need("pymoo", "Searches")
         from eeviz.search.command import add_arguments
 

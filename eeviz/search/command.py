@@ -1,8 +1,14 @@
-"""python -m eeviz search: a search without a notebook."""
+"""python -m eeviz search: a search without a notebook.
+
+Searches a space of early-exit networks for low error at low average cost, on the supernet that ships with eeviz. Prints
+the best network at every budget. Ctrl-C ends it at any time; with --store everything evaluated is kept.
+"""
 
 from __future__ import annotations
 
 import argparse
+import math
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,38 +26,55 @@ from .supernet import IMAGES, supernet_evaluator
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of the command."""
+    parser.description = __doc__.partition("\n\n")[2]
     parser.add_argument("--space", default="compact", help="search space (default: compact)")
-    parser.add_argument("--dataset", default="fashion-mnist")
-    parser.add_argument("--method", default="two-level", choices=list(METHODS))
+    parser.add_argument("--dataset", default="fashion-mnist", help="data to classify (default: fashion-mnist)")
+    parser.add_argument("--method", default="two-level", choices=list(METHODS), help="how candidates are proposed and "
+                        "scored: two-level, ours; a published method; or random (default: two-level)")  # fmt: skip
     parser.add_argument("--cost", default="macs", help="name of the cost to trade error against (default: macs)")
     parser.add_argument("--hardware", help=f"what latency, energy and memory are of: {', '.join(names())}")
-    parser.add_argument("--max-cost", type=float, help="hard constraint on the average cost")
-    parser.add_argument("--max-worst", type=float, help="hard constraint on the worst-case cost")
+    unit = "in the unit of --cost (MACs; seconds for latency), say 2500000 or 2.5M"
+    parser.add_argument("--max-cost", type=number, metavar="COST", help=f"hard bound on the average cost, {unit}")
+    parser.add_argument("--max-worst", type=number, metavar="COST", help="hard bound on the cost of the worst case")
     parser.add_argument("--evaluations", type=int, help="budget in evaluations (default: 60)")
     parser.add_argument(
         "--seconds", type=float, help="stop after so many seconds, if the evaluations are not done before"
     )
     parser.add_argument("--images", type=int, default=IMAGES, help="search-validation images of an evaluation, 0: all; "
                         f"fewer make it quicker and noisier (default: {IMAGES})")  # fmt: skip
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--algorithm", default="nsga2", choices=ALGORITHMS, help="of pymoo, for two-level")
+    parser.add_argument("--seed", type=int, default=0, help="same seed and evaluations, same front (default: 0)")
+    parser.add_argument("--algorithm", default="nsga2", choices=ALGORITHMS, help="of pymoo, for two-level "
+                        "(default: nsga2)")  # fmt: skip
     parser.add_argument("--workers", type=int, default=1, help="processes that evaluate (default: 1, this one)")
     parser.add_argument("--store", type=Path, help="SQLite file that keeps everything evaluated")
     parser.add_argument("--resume", action="store_true", help="go on with the last run in --store; only the budget and "
                         "--workers are read from the command line")  # fmt: skip
 
 
+def number(text: str) -> float:
+    """2.5M, 800k, 3e6 or 0.002 as a number. Raises argparse.ArgumentTypeError in words."""
+    factor = {"k": 1e3, "M": 1e6, "G": 1e9}.get(text[-1:], 1.0)
+    try:
+        value = float(text[:-1] if factor > 1 else text) * factor
+    except ValueError:
+        value = math.nan
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is no positive number; write one like 2500000, 2.5M or 800k.")
+    return value
+
+
 def command(arguments: argparse.Namespace, say: Callable[[str], None], evaluator: Evaluator | None = None) -> int:
     """Run one search and say what came out; returns the exit code. Ctrl-C ends it and everything is kept."""
     try:
         run = _run(arguments, evaluator)
-    except (ValueError, StoreError, FileNotFoundError) as error:
+    except (ValueError, StoreError, OSError) as error:
         say(str(error))
         return 1
     with run:
         code = _follow(run, arguments, say)
+        _say_failures(run, say)
         _say_front(run, say)
-    return code
+        return code or int(bool(run.archive) and not len(run.front))
 
 
 def _run(arguments: argparse.Namespace, evaluator: Evaluator | None) -> SearchRun:
@@ -128,9 +151,17 @@ def _line(snapshot: Snapshot) -> str:
     return ", ".join(parts)
 
 
+def _say_failures(run: SearchRun, say: Callable[[str], None]) -> None:
+    """Why evaluations have no result, the commonest reason first."""
+    for why, times in Counter(c.failed for c in run.archive if c.failed).most_common(3):
+        say(f"\n{times} of {len(run.archive)} evaluations failed: {why}")
+
+
 def _say_front(run: SearchRun, say: Callable[[str], None]) -> None:
     front = run.front
     if not len(front):
+        if run.archive:
+            say("\nNo network was found: every evaluation failed, or none keeps within the bounds.")
         return
     say(f"\n{'accuracy':>9} {'average':>12} {'worst case':>12}  candidate    ({front.unit}, on search-validation)")
     shown = sorted({front.within(budget) for budget in run.budgets} - {None})

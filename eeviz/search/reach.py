@@ -59,7 +59,7 @@ def possible(domain: Domain, evaluator: Evaluator, goal: Goal, offered: bool, sp
                 unit = evaluator.costs(genome, offered)[cost].unit
                 raise ValueError(
                     f"{name}: nothing in the space {space.name!r} costs at most {bound:.6g} {unit} {when}; the "
-                    f"smallest possible is {smallest:.6g} {unit}."
+                    f"smallest possible is {smallest:.6g} {unit}: ask for that or more."
                 )
 
 

@@ -5,7 +5,7 @@ import argparse
 import pytest
 from search_fakes import FakeEvaluator
 
-from eeviz.search.command import add_arguments, command
+from eeviz.search.command import add_arguments, command, number
 from eeviz.search.run import SearchRun
 
 
@@ -83,3 +83,29 @@ def test_the_package_knows_the_command():
 
     _, parsed = _parse(["search", "--method", "random", "--evaluations", "3"])
     assert (parsed.command, parsed.method, parsed.evaluations) == ("search", "random", 3)
+
+
+def test_bounds_are_read_as_people_write_them():
+    read = arguments("--max-cost", "2.5M", "--max-worst", "800k")
+    assert (read.max_cost, read.max_worst) == (2.5e6, 8e5)
+    for text in ("", "M", "-1", "nan", "2,5M", "inf"):
+        with pytest.raises(argparse.ArgumentTypeError, match="is no positive number"):
+            number(text)
+
+
+def test_why_evaluations_failed_is_said_and_a_search_without_a_result_is_no_success(monkeypatch):
+    def broken(self, *_, **__):
+        raise ValueError("the network's answers are not finite")
+
+    monkeypatch.setattr(FakeEvaluator, "records", broken)
+    code, said = call("--evaluations", 3)
+    assert code == 1
+    assert "3 of 3 evaluations failed: the network's answers are not finite" in said
+    assert "No network was found" in said
+
+
+def test_a_folder_that_cannot_be_made_is_told(tmp_path):
+    (tmp_path / "file").write_text("")
+    code, said = call("--evaluations", 2, "--store", tmp_path / "file" / "a.db")
+    assert code == 1
+    assert str(tmp_path / "file") in said
