@@ -78,7 +78,9 @@ class FakeEvaluator:
         images = np.random.default_rng(2 + len(split)).integers(0, 256, (SAMPLES, 28, 28), dtype=np.uint8)
         return Dataset(images, label, tuple("abcdefghij"), self.dataset, split, "made up")
 
-    def network(self, genome):
+    def network(self, genome, measure="max_probability"):
+        from eeviz.nn.learned import with_confidences
         from eeviz.nn.planned import build
 
-        return build(self.space.decode(genome).plan)
+        network = build(self.space.decode(genome).plan)
+        return with_confidences(network) if measure == "learned" else network

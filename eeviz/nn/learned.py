@@ -6,12 +6,16 @@ Differentiable branching in deep networks for fast inference, ICASSP.
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Mapping
+
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..core.calibration import confidence_of, cumulative_confidence
+from ..core.cost import Cost
 from ..core.policy import Policy
 from ..core.records import ExitRecords
 from ..datasets import Dataset
@@ -74,9 +78,36 @@ class LearnedExitNetwork(EarlyExitNetwork):
                     active, doubt = active[~leaves], doubt[~leaves]
 
 
+def with_confidences(
+    network: EarlyExitNetwork, own: Mapping[int, tuple[Tensor, Tensor]] | None = None
+) -> LearnedExitNetwork:
+    """A copy of `network` whose early branches give one output more: the logit of a confidence of their own.
+
+    own : early exit -> weight (1, features) and bias (1,) on what the branch's last linear layer reads; None: zeros, to
+    be loaded. Raises ValueError for an early exit without one, or whose branch has no linear layer with a bias.
+    """
+    segments, branches = copy.deepcopy(network.segments), copy.deepcopy(network.branches)
+    for k, branch in enumerate(branches[:-1]):
+        linear = next((m for m in reversed(list(branch.modules())) if isinstance(m, nn.Linear)), None)
+        if linear is None or linear.bias is None:
+            raise ValueError(f"exit {k + 1} does not end in a linear layer with a bias: it can learn no confidence.")
+        if own is not None and k not in own:
+            raise ValueError(f"exit {k + 1} has no confidence of its own.")
+        weight, bias = (
+            (linear.weight.new_zeros(1, linear.in_features), linear.bias.new_zeros(1)) if own is None else own[k]
+        )
+        linear.weight = nn.Parameter(torch.cat([linear.weight.detach(), weight]))  # (C + 1, features)
+        linear.bias = nn.Parameter(torch.cat([linear.bias.detach(), bias]))
+        linear.out_features += 1
+    made = LearnedExitNetwork(segments, branches, network.input_shape, network.mean, network.std, network.position)
+    return made.train(network.training)
+
+
 @torch.inference_mode()
-def collect_learned(network: LearnedExitNetwork, dataset: Dataset, batch: int = 250) -> ExitRecords:
-    """Records of the network on a data set by the cumulative rule; no exit of them can be removed."""
+def collect_learned(
+    network: LearnedExitNetwork, dataset: Dataset, batch: int = 250, costs: Mapping[str, Cost] | None = None
+) -> ExitRecords:
+    """Records of the network on a data set by the cumulative rule; no exit of them can be removed. costs : else MACs."""
     training = network.training
     network.eval()
     parts = [
@@ -90,7 +121,7 @@ def collect_learned(network: LearnedExitNetwork, dataset: Dataset, batch: int = 
         cumulative_confidence(np.concatenate([own, final], axis=1)),
         logits.argmax(axis=2),
         dataset.labels,
-        {"macs": macs(network)},
+        costs or {"macs": macs(network)},
         position=network.position,
         classes=dataset.classes,
         dataset=dataset.name,

@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 
 from ..core.space import SearchSpace
 from . import mobile, planned
+from .learned import LearnedExitNetwork, with_confidences
 from .network import EarlyExitNetwork
 
 FILES = ("weights.safetensors", "architecture.json")
@@ -52,6 +53,7 @@ def described(space: SearchSpace, genome, network: EarlyExitNetwork) -> dict[str
         "genome": list(genome),
         "mean": network.mean,
         "std": network.std,
+        "learned_confidence": isinstance(network, LearnedExitNetwork),
     }
 
 
@@ -71,4 +73,6 @@ def _of_space(architecture: dict[str, Any]) -> EarlyExitNetwork:
     arguments = {name: tuple(v) if isinstance(v, list) else v for name, v in architecture["arguments"].items()}
     space = SearchSpace.preset(architecture["space"], **arguments)
     plan = space.decode(space.check(architecture["genome"])).plan
-    return planned.build(plan, mean=float(architecture["mean"]), std=float(architecture["std"]))
+    network = planned.build(plan, mean=float(architecture["mean"]), std=float(architecture["std"]))
+    learned = architecture.get("learned_confidence", False) and not plan.learned_confidence
+    return with_confidences(network) if learned else network

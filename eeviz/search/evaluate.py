@@ -46,5 +46,7 @@ class Evaluator(Protocol):
     def data(self, split: str = "validation") -> Dataset:
         """The samples that its records are of, in their order."""
 
-    def network(self, genome: Genome):
-        """The network of a genome with its own exits, inherited weights, ready to infer."""
+    def network(self, genome: Genome, measure: str = "max_probability"):
+        """The network of a genome with its own exits, inherited weights, ready to infer; measure "learned" : one that
+        leaves by confidences of its own, ValueError where a head has none.
+        """

@@ -76,8 +76,10 @@ class QuantizedEvaluator:
         """The images that the tables are of, in their order."""
         return load_dataset(self.dataset, split)
 
-    def network(self, genome: Genome):
-        """The network of a genome with its own exits, rounded to its bits."""
+    def network(self, genome: Genome, measure: str = "max_probability"):
+        """The network of a genome with its own exits, rounded to its bits. Raises ValueError for measure "learned"."""
+        if measure == "learned":
+            raise ValueError("the heads of this space learn no confidence of their own; choose another measure.")
         from ..nn.network import EarlyExitNetwork
         from ..nn.planned_file import load_network
         from ..nn.quantize import quantize

@@ -243,9 +243,10 @@ class SearchRun:
     def network(self, candidate: Choice | int | Genome, retrain=None):
         """The network of a choice, a candidate's id or a genome; its weights inherited from the supernet.
 
+        Of a method with learned confidences a `LearnedExitNetwork`, which leaves as its records say.
         retrain : a Recipe of `eeviz.nn.training`; the network is then trained on. Progress: `fine_tuning`.
         """
-        network = self.evaluator.network(genome_of(candidate, self._archive, self.space))
+        network = self.evaluator.network(genome_of(candidate, self._archive, self.space), self.method.measure)
         if retrain is not None:
             for _ in self.fine_tuning(network, retrain):
                 continue
@@ -254,10 +255,12 @@ class SearchRun:
     def fine_tuning(self, network, recipe) -> Iterator:
         """Train a network from `network` on in place: an iterator of EpochEnd."""
         from ..datasets import load_dataset
+        from ..nn.learned import LearnedExitNetwork, learned_loss
         from ..nn.training import train
 
         training, validation = (load_dataset(self.evaluator.dataset, split) for split in ("train", "validation"))
-        yield from train(network, training, validation, recipe)
+        loss = learned_loss if isinstance(network, LearnedExitNetwork) else None
+        yield from train(network, training, validation, recipe, loss_of=loss)
 
     def _take_up(self) -> None:
         self._archive: dict[int, Candidate] = {}

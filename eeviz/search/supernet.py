@@ -117,8 +117,12 @@ class SupernetEvaluator:
         """The images that the tables are of, in their order."""
         return _split(self.dataset, split, self.images)
 
-    def network(self, genome: Genome):
-        """The network of a genome with its own exits, weights inherited, batch norms calibrated on training images."""
+    def network(self, genome: Genome, measure: str = "max_probability"):
+        """The network of a genome with its own exits, weights inherited, batch norms calibrated on training images.
+
+        measure : "learned" gives a `LearnedExitNetwork`. Raises ValueError where a head has no confidence of its own.
+        """
+        from ..nn.learned import with_confidences
         from ..nn.network import EarlyExitNetwork
         from ..nn.supernet import recalibrate
 
@@ -126,10 +130,15 @@ class SupernetEvaluator:
         everything, plan = architecture.offered(), architecture.plan
         place = {(head.position, head.name): k for k, head in enumerate(everything.heads)}
         network = recalibrate(_supernet(self.folder).extract(genome), _calibration(self.folder, self.dataset))
-        branches = [network.branches[place[head.position, head.name]] for head in plan.heads]
-        return EarlyExitNetwork(
-            network.segments, branches, network.input_shape, network.mean, network.std, plan.position
-        ).eval()
+        kept = [place[head.position, head.name] for head in plan.heads]
+        made = EarlyExitNetwork(
+            network.segments, [network.branches[k] for k in kept], network.input_shape, network.mean, network.std,
+            plan.position,
+        ).eval()  # fmt: skip
+        if measure != "learned":
+            return made
+        own = _supernet(self.folder).confidences(genome)
+        return with_confidences(made, {exit_: own[k] for exit_, k in enumerate(kept) if k in own})
 
 
 def supernet_evaluator(

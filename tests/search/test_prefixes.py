@@ -116,6 +116,24 @@ def test_learned_confidences_belong_to_the_heads_that_have_one(folder):
         evaluator.records(SPACE.with_exits(genome, ["linear", "none", "none", "none"]), False, "learned")
 
 
+def test_a_network_with_learned_confidences_leaves_as_its_records_say(folder):
+    from eeviz.core.policy import Policy, route
+    from eeviz.nn.learned import MEASURE
+    from eeviz.search.methods import method
+
+    evaluator = SupernetEvaluator("fashion-mnist", folder, None, 0)
+    genome = SPACE.with_exits(next(walk(1)), ["three convolutions", "none", "none", "three convolutions"])
+    records = method("nachos").convert(evaluator.records(genome, False, "learned"))
+    policy = Policy((float(np.median(records.confidence[:, 0])), float(np.median(records.confidence[:, 1]))))
+    answer = evaluator.network(genome, "learned").infer(evaluator.data().images, policy, MEASURE)
+    expected = route(records, policy)
+    near = (np.abs(records.confidence[:, :-1] - np.array(policy.thresholds, np.float32)) < 1e-5).any(axis=1)
+    assert len(set(expected.exit_of[~near].tolist())) > 1
+    np.testing.assert_array_equal(answer.exit_of[~near], expected.exit_of[~near])
+    with pytest.raises(ValueError, match="no confidence of its own"):
+        evaluator.network(SPACE.with_exits(genome, ["linear", "none", "none", "none"]), "learned")
+
+
 def test_an_evaluation_can_be_left(folder):
     evaluator = SupernetEvaluator("fashion-mnist", folder, None, 0)
     asked = []

@@ -253,14 +253,27 @@ def test_downloaded_weights_load_again_and_infer_alike(done, tmp_path):
     assert again.exits_count == len(chosen.own_policy.thresholds) + 1
 
 
-def test_weights_with_learned_confidences_are_refused_in_words(done):
-    done.driver.select(*done.state.lanes["nachos"].front[0].key)
-    done.guarded(done.download_weights, "")()
-    assert "learned confidences" in done.status.message
-    done.status.clear()
+def test_downloaded_weights_keep_learned_confidences(done, tmp_path):
+    torch = pytest.importorskip("torch")
+    from eeviz.nn import weights
+    from eeviz.nn.learned import MEASURE
+
+    for mark in done.state.lanes["nachos"].front:
+        done.driver.select(*mark.key)
+        chosen = done.state.selected
+        if chosen.own_policy.thresholds:
+            break
+    assert chosen.own_policy.thresholds
+    again, network = weights.load(downloaded(done, tmp_path)), done.driver.network(chosen)
+    images = torch.rand(6, 28, 28).mul(255).byte().numpy()
+    asked = Policy((0.5,) * len(chosen.own_policy.thresholds))
+    a, b = (net.eval().infer(images, asked, MEASURE) for net in (again, network))
+    np.testing.assert_array_equal(a.predicted, b.predicted)
+    np.testing.assert_array_equal(a.confidence, b.confidence)
 
 
-def test_fine_tuning_trains_the_network_and_selects_it(tmp_path, monkeypatch):
+@pytest.mark.parametrize(("name", "measure"), [("aebnas", "margin"), ("nachos", "learned, cumulative")])
+def test_fine_tuning_trains_the_network_and_selects_it(name, measure, tmp_path, monkeypatch):
     pytest.importorskip("torch")
     from eeviz.nn import weights
     from eeviz.search.run import SearchRun
@@ -274,9 +287,7 @@ def test_fine_tuning_trains_the_network_and_selects_it(tmp_path, monkeypatch):
         yield from train(network, data, data.head(40), replace(recipe, batch=60))
 
     monkeypatch.setattr(SearchRun, "fine_tuning", fine_tuning)
-    app = LabApp(
-        SearchState(Settings(methods=("aebnas",), evaluations=9)), Openings(tmp_path / "s.db", fake), inline=True
-    )
+    app = LabApp(SearchState(Settings(methods=(name,), evaluations=9)), Openings(tmp_path / "s.db", fake), inline=True)
     app.runline.press("start")
     before = app.state.selected
     app.panel.tune.click()
@@ -289,7 +300,8 @@ def test_fine_tuning_trains_the_network_and_selects_it(tmp_path, monkeypatch):
     app.chart.chart.click(app, 11, 0)  # after five others, five fronts and the static networks: the star
     assert app.state.selected is tuned.selection
     assert app.driver.records(tuned.selection) is tuned.records
-    assert tuned.measure == tuned.records.measure == app.driver.run_of("aebnas").method.measure
+    assert tuned.records.measure == measure
+    assert tuned.measure == app.driver.run_of(name).method.measure
     whole = route(tuned.records, tuned.selection.policy, "macs")
     assert tuned.selection.worst_cost == whole.worst_cost
     parts = [tuned.records.subset(index) for index in halves(tuned.records.label)]
@@ -299,11 +311,13 @@ def test_fine_tuning_trains_the_network_and_selects_it(tmp_path, monkeypatch):
     assert "fine-tuned for 1 epoch" in tuned.selection.name
     assert len(tuned.records) == len(fake.data())
     moved = app.driver.network(tuned.selection).state_dict()
-    fresh = app.driver.run_of("aebnas").network(tuned.selection.genome).state_dict()
-    assert any(not np.array_equal(moved[name].numpy(), fresh[name].numpy()) for name in fresh)
+    fresh = app.driver.run_of(name).network(tuned.selection.genome).state_dict()
+    assert any(not np.array_equal(moved[key].numpy(), fresh[key].numpy()) for key in fresh)
     again = weights.load(downloaded(app, tmp_path))
     images, policy = fake.data().images, tuned.selection.policy
-    assert (again.infer(images, policy).predicted == tuned.network.infer(images, policy).predicted).all()
+    assert (
+        again.infer(images, policy, measure).predicted == tuned.network.infer(images, policy, measure).predicted
+    ).all()
     app.driver.close()
 
 

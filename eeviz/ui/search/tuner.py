@@ -61,12 +61,15 @@ class Tuner:
         Its accuracy and mean cost are cross-fitted, as a candidate's: each half under thresholds tuned on the other.
         """
         from ...nn.collect import collect
+        from ...nn.learned import LearnedExitNetwork, collect_learned
         from ...search.inner import halves
 
-        # training has not touched a learned confidence
-        measure = "max_probability" if run.method.measure == "learned" else run.method.measure
+        images, cost, measure = run.evaluator.data("validation"), run.goal.cost, run.method.measure
         costs = run.evaluator.costs(selection.genome, False)
-        records, cost = collect(network, run.evaluator.data("validation"), measure=measure, costs=costs), run.goal.cost
+        if isinstance(network, LearnedExitNetwork):
+            records = collect_learned(network, images, costs=costs)
+        else:
+            records = collect(network, images, measure=measure, costs=costs)
 
         def tuned(part: ExitRecords) -> Policy:
             try:
@@ -113,15 +116,11 @@ class Tuner:
 
 def archive(network, selection: Selection, space, measure: str) -> bytes:
     """A zip of weights.safetensors and architecture.json for `eeviz.nn.weights.load`; beside the architecture the
-    thresholds, and the confidence that they are for. Raises ValueError for learned confidences, which it cannot hold.
+    thresholds, and the confidence that they are for, as `infer` takes them.
     """
-    from ...nn import weights
+    from ...nn import learned, weights
 
-    if measure == "learned":
-        raise ValueError(
-            "the weights of a network with learned confidences cannot be downloaded yet: "
-            "choose a candidate of another method."
-        )
+    measure = learned.MEASURE if measure == "learned" else measure
     described = weights.described(space, selection.genome, network)
     described |= {"thresholds": list(selection.own_policy.thresholds), "measure": measure}
     out = io.BytesIO()
