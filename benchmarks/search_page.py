@@ -4,7 +4,7 @@ Voila in headless Chromium: the search lab beside the explorer on the demo, in o
 explorer, idle and while two-level searches on one thread, to two answers: headline, picture and sentence, which the page
 draws itself, and the explorer's code line, which Python writes after the charts (bar: 95 % of both within 200 ms). Click
 on Stop to "Stopped" in the page (bar: at most 1 s, the slowest of STOPS).
-The supernet is the one that ships with eeviz, or an untrained one of the same size where none does.
+The search's evaluations are done in a process of their own, as in the lab as it ships.
 Run: python benchmarks/search_page.py [--save]
 """
 
@@ -19,16 +19,14 @@ from _line import report
 from playwright.sync_api import sync_playwright
 
 import eeviz
-from eeviz import paths, serve
+from eeviz import serve
 
 PRESSES, STOPS = 40, 3
 NOTEBOOK = """
-from pathlib import Path
 import eeviz as ee
 from ipywidgets import VBox
-from eeviz.search.supernet import SupernetEvaluator
 explorer = ee.explore("fashion")
-lab = ee.search_lab(evaluator=SupernetEvaluator("fashion-mnist", {folder!r}), store="search.db", evaluations=100_000)
+lab = ee.search_lab("fashion-mnist", store="search.db", evaluations=100_000)
 VBox([lab.widget, explorer.widget])
 """
 
@@ -52,19 +50,6 @@ STOP = """async () => {
   while (!document.querySelector('.ee-run-words').textContent.startsWith('Stopped')) await new Promise((r) => setTimeout(r, 5));
   return performance.now() - start;
 }"""
-
-
-def supernet(folder: Path) -> tuple[str, bool]:
-    """The folder of the supernet that ships, else of an untrained one; whether it is trained."""
-    shipped = paths.data() / "supernet" / "compact-fashion"
-    if (shipped / "weights.safetensors").is_file():
-        return str(shipped), True
-    from eeviz.core.space import SearchSpace
-    from eeviz.nn.supernet import Supernet
-    from eeviz.nn.supernet_file import save_supernet
-
-    save_supernet(Supernet(SearchSpace.preset("compact")), folder)
-    return str(folder), False
 
 
 def presses(page) -> np.ndarray:
@@ -97,8 +82,7 @@ def main() -> None:
     chromium = os.environ.get("EEVIZ_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
     env = {"PYTHONPATH": str(Path(eeviz.__file__).parents[1])}  # the kernel runs elsewhere
     with tempfile.TemporaryDirectory() as folder:
-        weights, trained = supernet(Path(folder))
-        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(NOTEBOOK.format(folder=weights))])
+        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(NOTEBOOK)])
         nbformat.write(notebook, Path(folder) / "search.ipynb")
         server = serve.voila(Path(folder), port=serve.free_port(), env=env, log=Path(folder) / "voila.log")
         try:
@@ -134,7 +118,6 @@ def main() -> None:
             **figures("searching", searching),
             "stop_ms": round(max(stops), 1),
             "progress": rate,
-            "supernet": "trained" if trained else "untrained, same size",
         },
         at_most={"page_searching_ms_p95": 200, "python_searching_ms_p95": 200, "stop_ms": 1000},
         presses=PRESSES,

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import logging
-import multiprocessing
-import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from dataclasses import dataclass
 
 from ..core.records_file import dumps
@@ -16,6 +14,7 @@ from .domain import Genome
 from .evaluate import Evaluator, Stopped
 from .goal import Goal
 from .points import Points
+from .processes import Apart, process_pool
 from .situation import Method
 
 log = logging.getLogger(__name__)
@@ -62,38 +61,30 @@ def work(task: Task, stopped: Callable[[], bool] | None = None) -> Done:
     return Done(task.index, task.genome, table, points, time.perf_counter() - started)
 
 
-def _ignore_interrupt() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the driver's to handle
-
-
-def process_pool(workers: int) -> ProcessPoolExecutor:
-    """Fresh processes: forking one that has run torch can hang."""
-    return ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _ignore_interrupt)
-
-
 class Dispatcher:
-    """Runs batches of tasks here (no executor, one worker), in `workers` processes, or on an executor.
+    """Runs batches of tasks here (no executor, one worker), in a process apart, in `workers` processes, or on an executor.
 
     executor : any concurrent.futures.Executor, or a function that makes one; the one it made is closed with this.
     An executor that breaks is replaced by one the function makes, or by processes of our own.
     """
 
-    def __init__(self, executor: Executor | Callable[[], Executor] | None = None, workers: int = 1):
+    def __init__(self, executor: Executor | Apart | Callable[[], Executor] | None = None, workers: int = 1):
         if not isinstance(workers, int) or workers < 1:
             raise ValueError(f"workers: expected a whole number of at least 1, got {workers!r}.")
-        if executor is not None and not isinstance(executor, Executor) and not callable(executor):
+        if executor is not None and not isinstance(executor, Executor | Apart) and not callable(executor):
             raise ValueError(
                 f"executor: expected a concurrent.futures.Executor or None, got {type(executor).__name__}."
             )
         self._given = executor if isinstance(executor, Executor) else None
         self._make = (lambda: process_pool(workers)) if executor is None or self._given else executor
-        self.serial = executor is None and workers == 1
+        self._apart = executor if isinstance(executor, Apart) else None
+        self.serial = self._apart is not None or (executor is None and workers == 1)
         self._own: Executor | None = None
 
     def run(self, tasks: Sequence[Task], stopped: Callable[[], bool]) -> Iterator[Done]:
         """Results as they come; ends early, without those still under way, once stopped() holds."""
         if self.serial:
-            yield from self._here(tasks, stopped)
+            yield from self._one_by_one(tasks, stopped)
             return
         tried: Counter[int] = Counter()
         todo, alone = list(tasks), False
@@ -151,13 +142,13 @@ class Dispatcher:
         self._given = None
         self.close()
 
-    def _here(self, tasks: Sequence[Task], stopped: Callable[[], bool]) -> Iterator[Done]:
+    def _one_by_one(self, tasks: Sequence[Task], stopped: Callable[[], bool]) -> Iterator[Done]:
         for task in tasks:
             for attempt in range(1, ATTEMPTS + 1):
                 if stopped():
                     return
                 try:
-                    done = work(task, stopped)
+                    done = self._apart.run(work, task, stopped) if self._apart else work(task, stopped)
                 except Stopped:
                     return
                 except Exception as error:

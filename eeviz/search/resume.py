@@ -11,6 +11,7 @@ from .dispatch import Dispatcher
 from .evaluate import Evaluator
 from .goal import Goal
 from .methods import method
+from .processes import Apart
 from .run import SearchRun
 from .store import Store, StoreError
 from .supernet import supernet_evaluator
@@ -22,7 +23,7 @@ def resume(
     *,
     evaluations: int | None = None,
     seconds: float | None = None,
-    executor: Executor | Callable[[], Executor] | None = None,
+    executor: Executor | Apart | Callable[[], Executor] | None = None,
     workers: int = 1,
     evaluator: Evaluator | None = None,
 ) -> SearchRun:

@@ -25,6 +25,7 @@ from .history import History
 from .methods import method as method_of
 from .methods.domains import backbone_domain
 from .points import budgets_between
+from .processes import Apart
 from .reach import cost_range, exit_costs, possible
 from .situation import Candidate, Method, Proposal, Situation
 from .snapshot import Choice, SearchFront, Snapshot, joined_front
@@ -46,7 +47,7 @@ def search(
     seconds: float | None = None,
     seed: int = 0,
     store: str | Path | None = None,
-    executor: Executor | Callable[[], Executor] | None = None,
+    executor: Executor | Apart | Callable[[], Executor] | None = None,
     workers: int = 1,
     algorithm: str = "nsga2",
     population: int = 40,
@@ -59,8 +60,8 @@ def search(
     objectives : "error" and the name of a cost. max_cost, max_worst : hard constraints on the mean and on the worst
     case: a number for the cost searched for, or {name: number} for any. evaluations, seconds : the budget; the run ends
     at whichever comes first (only the first makes it a function of the seed). store : an SQLite file; a run with the same
-    settings in it is resumed. executor : any concurrent.futures.Executor or a function that makes one; or so many
-    workers, processes of our own. algorithm : of pymoo, for two-level. evaluator : else of the data set's supernet, and
+    settings in it is resumed. executor : any concurrent.futures.Executor or a function that makes one, or an
+    `eeviz.search.processes.Apart`; or so many workers, processes of our own. algorithm : of pymoo, for two-level. evaluator : else of the data set's supernet, and
     of a provider (`eeviz.hardware`, or its name) that adds "latency", "energy", "energy x latency" and "memory".
 
     Raises ValueError for unknown names and, with the least that is possible, for bounds; StoreError for a bad store.

@@ -1,16 +1,23 @@
 """Workers that die, raise or answer NaN: retried, then recorded as failed, never paired with another's score."""
 
 import multiprocessing
+import os
+import subprocess
+import sys
+import time
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 
 import numpy as np
+import psutil
 import pytest
 from search_fakes import SPACE, FakeEvaluator
 
 from eeviz.core.records_file import loads
-from eeviz.search.dispatch import Dispatcher, Task, process_pool
+from eeviz.search.dispatch import Dispatcher, Task
+from eeviz.search.evaluate import Stopped
 from eeviz.search.goal import Goal
 from eeviz.search.methods import method
+from eeviz.search.processes import Apart, process_pool
 
 METHOD = method("nachos")  # the quickest to score
 RNG = np.random.default_rng(0)
@@ -128,3 +135,48 @@ def test_an_executor_made_by_a_function_is_closed():
     results(Dispatcher(make))
     with pytest.raises(RuntimeError, match="after shutdown"):
         made[0].submit(print)
+
+
+def test_a_process_apart_answers_alike_and_is_replaced_when_it_dies(right):
+    apart = Apart()
+    try:
+        check(results(Dispatcher(apart)), right, failed=None)
+        first = apart.run(_pid, None, never)
+        check(results(Dispatcher(apart), [(GENOMES[1], "kill")]), right, failed=1)
+        assert apart.run(_pid, None, never) not in (first, os.getpid())
+    finally:
+        apart.close()
+
+
+def test_a_process_apart_is_not_waited_for_once_stopped():
+    apart = Apart()
+    try:
+        apart.run(_pid, None, never)  # it is there
+        started = time.monotonic()
+        with pytest.raises(Stopped):
+            apart.run(time.sleep, 3.0, lambda: time.monotonic() - started > 0.2)
+        assert time.monotonic() - started < 1
+    finally:
+        apart.close()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="killed by a signal")
+def test_processes_end_with_a_driver_that_was_killed():
+    script = (
+        "import os, time; from eeviz.search.processes import Apart\n"
+        "if __name__ == '__main__':\n"
+        "    print(Apart().run(eval, '__import__(\"os\").getpid()', lambda: False), flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as driver:
+        worker = int(driver.stdout.readline())
+        assert psutil.pid_exists(worker)
+        driver.kill()
+    for _ in range(100):
+        if not psutil.pid_exists(worker) or psutil.Process(worker).status() == psutil.STATUS_ZOMBIE:
+            return
+        time.sleep(0.1)
+    pytest.fail("the worker outlived its driver")
+
+
+def _pid(_):
+    return os.getpid()

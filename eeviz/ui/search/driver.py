@@ -99,6 +99,7 @@ class Driver:
         self._job.join(10)
         if self.race is not None:
             self.race.close()
+        self.openings.close()
 
     def join(self, timeout: float | None = None) -> None:
         """Wait for the worker: for tests and scripts."""

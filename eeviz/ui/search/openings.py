@@ -15,12 +15,14 @@ NEEDED = ("torch", "pymoo", "scikit-learn")
 
 class Openings:
     """Makes the runs of settings. store : path of the SQLite file, None for one per data set in the user's cache
-    folder, which begins as a copy of the search that ships with eeviz. evaluator : instead of the data set's own.
+    folder, which begins as a copy of the search that ships with eeviz. evaluator : instead of the data set's own; it
+    works in this process, while ours do in one apart, which leaves the page quick.
     """
 
     def __init__(self, store: str | Path | None = None, evaluator=None):
         self._store, self._evaluator = None if store is None else Path(store), evaluator
         self._made: dict[tuple[str, str, str], object] = {}
+        self._apart = None  # eeviz.search.processes.Apart, once a run was opened
 
     @property
     def given(self) -> str:
@@ -77,15 +79,20 @@ class Openings:
         Raises ValueError, StoreError, ImportError in words; then nothing is left open.
         """
         evaluator = self.evaluator(settings)
+        from ...search.processes import Apart
         from ...search.resume import resume
         from ...search.run import search
 
+        if self._evaluator is None and self._apart is None:
+            self._apart = Apart()
         self.prepare(settings)
         path, opened = self.path(settings), {}
         try:
             for method in settings.methods:
                 if method in known:
-                    opened[method] = resume(path, known[method], evaluations=settings.limit, evaluator=evaluator)
+                    opened[method] = resume(
+                        path, known[method], evaluations=settings.limit, evaluator=evaluator, executor=self._apart
+                    )
                     continue
                 opened[method] = search(
                     evaluator.space,
@@ -98,9 +105,15 @@ class Openings:
                     seed=settings.seed,
                     store=path,
                     evaluator=evaluator,
+                    executor=self._apart,
                 )
         except BaseException:
             for run in opened.values():
                 run.close()
             raise
         return opened
+
+    def close(self) -> None:
+        """End the process apart."""
+        if self._apart is not None:
+            self._apart.close()
