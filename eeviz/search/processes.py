@@ -7,7 +7,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable
-from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, wait
 from typing import Any
 
 from .evaluate import Stopped
@@ -39,15 +39,11 @@ class Apart:
             self._pool = process_pool(1, COURTESY)
         try:
             future = self._pool.submit(function, argument)
-            while True:
-                try:
-                    return future.result(POLL_SECONDS)
-                except TimeoutError:
-                    if future.done():
-                        raise
-                    if stopped():
-                        future.cancel()
-                        raise Stopped from None
+            while not wait([future], POLL_SECONDS).done:
+                if stopped():
+                    future.cancel()
+                    raise Stopped
+            return future.result()
         except BrokenExecutor:
             self.close()
             raise

@@ -255,13 +255,9 @@ class SearchRun:
 
     def fine_tuning(self, network, recipe) -> Iterator:
         """Train a network from `network` on in place: an iterator of EpochEnd."""
-        from ..datasets import load_dataset
-        from ..nn.learned import LearnedExitNetwork, learned_loss
-        from ..nn.training import train
+        from .fine_tuning import fine_tuning
 
-        training, validation = (load_dataset(self.evaluator.dataset, split) for split in ("train", "validation"))
-        loss = learned_loss if isinstance(network, LearnedExitNetwork) else None
-        yield from train(network, training, validation, recipe, loss_of=loss)
+        yield from fine_tuning(network, self.evaluator.dataset, recipe)
 
     def _take_up(self) -> None:
         self._archive: dict[int, Candidate] = {}

@@ -70,13 +70,16 @@ def test_the_form_says_what_its_methods_do_and_where_searches_are_kept(done, sto
     assert str(store) in done.form.store.value
 
 
-def test_there_is_nothing_to_undo_before_the_first_choice(tmp_path):
-    app = LabApp(
-        SearchState(Settings(methods=("random",), evaluations=2)),
-        Openings(tmp_path / "s.db", FakeEvaluator()),
-        inline=True,
-    )
+def searched(folder, evaluations):
+    """A lab after a random search."""
+    settings = Settings(methods=("random",), evaluations=evaluations)
+    app = LabApp(SearchState(settings), Openings(folder / "s.db", FakeEvaluator()), inline=True)
     app.runline.press("start")
+    return app
+
+
+def test_there_is_nothing_to_undo_before_the_first_choice(tmp_path):
+    app = searched(tmp_path, 2)
     assert app.state.selected is not None
     assert not app.state.can_undo
     app.driver.close()
@@ -153,12 +156,7 @@ def test_the_explorer_below_opens_at_the_points_figures(done):
 
 
 def test_other_figures_in_the_explorer_are_explained(tmp_path):
-    app = LabApp(
-        SearchState(Settings(methods=("random",), evaluations=4)),
-        Openings(tmp_path / "s.db", FakeEvaluator()),
-        inline=True,
-    )
-    app.runline.press("start")
+    app = searched(tmp_path, 4)
     lane = app.state.lanes["random"]
     differ = []
     for mark in lane.front:
