@@ -3,6 +3,7 @@
 import copy
 import functools
 import itertools
+import json
 
 import numpy as np
 import pytest
@@ -382,3 +383,29 @@ def test_with_a_platform_the_segments_are_mapped_too():
     final = (made.records.predicted[:, -1] == made.records.label).mean()
     assert routing.accuracy >= final - 0.03 - 1e-12
     assert mapping.segments.macs.static == made.graph.macs
+
+
+def test_a_preset_is_found_by_its_name_and_this_machine_is_clocked():
+    made = augmentation()
+    assert made.mapped("cortex-m0-m4", max_drop=0.03).mapping.platform.name == "cortex-m0-m4"
+    here = made.mapped("this-host", "latency", max_drop=0.03).mapping
+    assert all("this-host" in piece.seconds for piece in (*here.segments.pieces, *here.segments.heads))
+    for given, words in (
+        ("abacus", "no platform 'abacus'"),
+        ({"name": "x"}, "expected a Platform"),
+        (None, "got None"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            made.mapped(given)
+
+
+def test_an_augmentation_writes_its_files(tmp_path):
+    pytest.importorskip("onnxruntime")
+    made = augmentation().mapped("sensor-gateway-cloud", max_drop=0.03)
+    for folder, policy, names in (("mapped", None, 3), ("alone", made.best(max_drop=0.03), 1)):
+        done = made.export(tmp_path / folder, policy)
+        assert done.difference <= 1e-4
+        document = json.loads((tmp_path / folder / "network.json").read_text())
+        assert len(document["processors"]) == names
+        heads = [step for step in document["steps"] if step["kind"] == "head"]
+        assert len(heads) == (made.mapping.policy if policy is None else policy).kept.sum() + 1

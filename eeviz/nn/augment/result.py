@@ -24,6 +24,7 @@ from .fused import fused, outputs
 from .graph import Graph, Location
 from .inputs import Samples, samples_of
 from .network import AugmentedNetwork
+from .processors import platform_of, segments_on
 from .stream import Step
 
 
@@ -103,12 +104,31 @@ class Augmentation:
     def mapped(self, platform: Any, cost: str = "energy", **conditions) -> Augmentation:
         """The same with `.mapping`: segments on the platform's processors, solved together with exits and thresholds.
 
-        conditions : max_drop (0.01 unless told), worst_latency, ... as in `Platform.map`.
+        platform : a Platform, or the name of a preset; on "this-host" every segment and head is clocked. cost : "latency",
+        "energy", "energy x latency" or "macs". conditions : max_drop (0.01 unless told), worst_latency, ... as in
+        `Platform.map`. Raises ValueError when no assignment fits the memory or the conditions, naming the nearest.
         """
-        from ..describe import describe
-
+        platform = platform_of(platform)
+        if platform is None:
+            raise ValueError("platform: expected a Platform or the name of a preset, got None.")
         conditions.setdefault("max_exits", self.max_exits)
-        return replace(self, mapping=platform.map(describe(self.network()), self.records, cost, **conditions))
+        segments = segments_on(platform, self.network())
+        return replace(self, mapping=platform.map(segments, self.records, cost, **conditions))
+
+    def export(self, folder: Any, policy: Policy | None = None) -> Any:
+        """Write ONNX segments and heads, network.json and run.py into `folder`, checked in onnxruntime: an `Export`.
+
+        policy : of these records; None: the mapping's, with its processors, else `best()`. See `nn.export.export`.
+        """
+        from ..export import export
+
+        mapping = self.mapping if policy is None else None
+        policy = policy or (self.best() if mapping is None else mapping.policy)
+        records = self.records
+        return export(
+            self.network(), policy, folder, mapping=mapping, measure=records.measure, temperature=records.temperature,
+            classes=records.classes or (),
+        )  # fmt: skip
 
     def _segments(self, used: Sequence[int]) -> list[nn.Module]:
         if not self.backbone:

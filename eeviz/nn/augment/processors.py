@@ -1,0 +1,33 @@
+"""What augmentation asks of a platform: found by name, and a network's segments as it prices them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...core.platform import Platform
+from ...core.segments import Segments
+from ..describe import describe
+from ..network import EarlyExitNetwork
+
+
+def platform_of(given: Any) -> Platform | None:
+    """A Platform as it is, a preset by its name, None as it is. Raises ValueError in words for anything else."""
+    if given is None or isinstance(given, Platform):
+        return given
+    if not isinstance(given, str):
+        raise ValueError(
+            f"platform: expected a Platform or the name of a preset, got {type(given).__name__}. "
+            "Platform.load reads one from a file."
+        )
+    from ... import hardware  # which adds the preset that must measure
+
+    return hardware.Platform.preset(given)
+
+
+def segments_on(platform: Platform, network: EarlyExitNetwork) -> Segments:
+    """Segments and heads of `network` in float32; clocked where `platform` is this machine (`hardware.measured`)."""
+    from ...hardware.measured import NAME, measure
+
+    if any(processor.name == NAME for processor in platform.processors):
+        return measure(network, measure=getattr(network, "measure", None) or "max_probability").segments
+    return describe(network)
