@@ -31,6 +31,30 @@ def assignments(segments: int, processors: int) -> Iterator[tuple[int, ...]]:
     return combinations_with_replacement(range(processors), segments)
 
 
+def fitting(platform: Platform, segments: Segments) -> list[tuple[int, ...]]:
+    """Every assignment under which the network without early exits fits the memory. Raises ValueError, naming the nearest,
+    when there is none, and for too many."""
+    count = math.comb(len(segments) + len(platform.processors) - 1, len(segments))
+    if count > MOST_ASSIGNMENTS:
+        raise ValueError(f"{count} assignments are more than {MOST_ASSIGNMENTS}: merge segments first.")
+    room, nearest, found = _room(platform), (math.inf, ""), []
+    for assignment in assignments(len(segments), len(platform.processors)):
+        held = memory(platform, segments, assignment)
+        if (held <= room).all():
+            found.append(assignment)
+            continue
+        r = int((held - room).argmax())
+        words = f"{platform.processors[r].name} would need {held[r]:.0f} bytes and has {room[r]:.0f}"
+        nearest = min(nearest, (float(held[r] - room[r]), words))
+    if not found:
+        raise ValueError(f"the network fits no assignment's memory; nearest: {nearest[1]}.")
+    return found
+
+
+def _room(platform: Platform) -> np.ndarray:
+    return np.array([np.inf if p.memory is None else p.memory for p in platform.processors])
+
+
 @dataclass(frozen=True, eq=False)
 class Placement:
     """One assignment and place of heads, what it costs, and what it holds.
@@ -90,19 +114,10 @@ def placements(
 
     Raises ValueError, naming the nearest, when there is none.
     """
-    count = math.comb(len(segments) + len(platform.processors) - 1, len(segments))
-    if count > MOST_ASSIGNMENTS:
-        raise ValueError(f"{count} assignments are more than {MOST_ASSIGNMENTS}: merge segments first.")
-    room = np.array([np.inf if p.memory is None else p.memory for p in platform.processors])
+    room = _room(platform)
     found: list[tuple] = []
-    nearest, quickest = (math.inf, ""), math.inf
-    for assignment in assignments(len(segments), len(platform.processors)):
-        held = memory(platform, segments, assignment)
-        if (held > room).any():
-            r = int((held - room).argmax())
-            words = f"{platform.processors[r].name} would need {held[r]:.0f} bytes and has {room[r]:.0f}"
-            nearest = min(nearest, (float(held[r] - room[r]), words))
-            continue
+    quickest = math.inf
+    for assignment in fitting(platform, segments):
         for place in heads if len(set(assignment)) > 1 else heads[:1]:
             costs = platform.cost(segments, assignment, place)
             quickest = min(quickest, costs["latency"].static)
@@ -110,12 +125,10 @@ def placements(
                 charge = costs[cost] if cost in costs else records.cost(cost)
                 made = _placement(platform, segments, assignment, place, charge, costs["latency"], worst_latency, room)
                 found.append(((charge.static, costs["energy"].static, costs["latency"].static), made))
-    if not found and quickest < math.inf:
+    if not found:
         raise ValueError(
             f"no assignment has a worst case of at most {worst_latency:.6g} s: the lowest is {quickest:.6g}."
         )
-    if not found:
-        raise ValueError(f"the network fits no assignment's memory; nearest: {nearest[1]}.")
     found.sort(key=lambda entry: entry[0])
     return _unbeaten([made for _, made in found], segments.exits_count - 1 if max_exits is None else max_exits)
 

@@ -409,3 +409,15 @@ def test_an_augmentation_writes_its_files(tmp_path):
         assert len(document["processors"]) == names
         heads = [step for step in document["steps"] if step["kind"] == "head"]
         assert len(heads) == (made.mapping.policy if policy is None else policy).kept.sum() + 1
+
+
+def test_a_platform_that_cannot_hold_the_model_is_told_before_training():
+    model, _ = listener()
+    small = ee.Platform("small", (ee.Processor(name="node", macs_per_s=1e6, memory=100),))
+    for platform, words in (
+        (small, "fits no assignment's memory; nearest: node would need"),
+        ("abacus", "no platform"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            AugmentRun(model, tones(60, seed=2), platform=platform)
+    assert not any(module.training for module in model.modules())

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from torch import nn
+
+from ...core.placement import fitting
 from ...core.platform import Platform
 from ...core.segments import Segments
 from ..describe import describe
@@ -31,3 +35,13 @@ def segments_on(platform: Platform, network: EarlyExitNetwork) -> Segments:
     if any(processor.name == NAME for processor in platform.processors):
         return measure(network, measure=getattr(network, "measure", None) or "max_probability").segments
     return describe(network)
+
+
+def check_memory(platform: Platform, segments: Sequence[nn.Module], shape: Sequence[int]) -> None:
+    """Raises ValueError, naming the nearest, when no processors of `platform` hold the model: before anything is trained.
+
+    segments : the model's, in evaluation mode, its final classifier last. shape : of one sample.
+    """
+    *body, final = segments
+    model = EarlyExitNetwork(body, [final], tuple(shape), position=[len(body) - 1]).eval()
+    fitting(platform, describe(model))

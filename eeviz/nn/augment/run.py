@@ -16,6 +16,7 @@ from . import branches as design_catalogue
 from .graph import Graph, Location, analyse, segment_macs
 from .inputs import Prepare, Vary, classes_of, samples_of, variation
 from .joint import JointRecipe, JointRun
+from .processors import check_memory, platform_of
 from .result import Augmentation, collecting, costs_of, records_of
 from .stream import BranchRecipe, Step, train_branches
 
@@ -41,7 +42,8 @@ class AugmentRun:
     """One augmentation in steps: iterate over it (Step events; stop at any), then read `result`.
 
     training : samples the branches learn on (the model's own training samples will do); None: half of the calibration
-    samples, the thresholds then have the other half. platform : a Platform; its segments are then mapped, too.
+    samples, the thresholds then have the other half. platform : a Platform, or the name of a preset; its segments are then mapped,
+    too (least energy; `Augmentation.mapped` takes other costs and conditions).
     max_exits : early exits at most. designs : of `branches.DESIGNS`, or {design: share of the model's MACs}.
     locations : how many candidate locations get branches at most, or their indices. epochs, seed, time_budget
     (seconds of training), recipe : see `BranchRecipe`. joint : epochs, or a JointRecipe, of fine-tuning everything
@@ -75,6 +77,7 @@ class AugmentRun:
         checkpoint: Path | str | None = None,
     ):
         self.notes: list[str] = []
+        self.platform = platform_of(platform)
         self.calibration = samples_of(calibration, mean, std, prepare)
         self.training = None if training is None else samples_of(training, mean, std, prepare)
         classes = classes_of(self.calibration, self.training)
@@ -97,10 +100,12 @@ class AugmentRun:
         )
         _known(shares)
         self.segments = self.graph.segments([place.index for place in self.locations])
+        if self.platform is not None:
+            check_memory(self.platform, self.segments, self.graph.example.shape[1:])
         self.sized, self.branches = _built(self.graph, self.locations, shares, self.recipe.seed)
         self.vary = variation(self.training, vary)
         self.joint = joint if joint is None or isinstance(joint, JointRecipe) else JointRecipe(epochs=joint, seed=seed)
-        self.platform, self.max_exits, self.balance = platform, max_exits, balance
+        self.max_exits, self.balance = max_exits, balance
         self.measure, self.cost = measure, cost
         self.checkpoint, self.checkpoint_every = checkpoint, 30.0  # seconds
         self.result: Augmentation | None = None
