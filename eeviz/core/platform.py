@@ -165,7 +165,8 @@ class Platform:
 
     @classmethod
     def load(cls, path) -> Platform:
-        """From a JSON file. Raises ValueError in words for anything that is not a platform."""
+        """From a JSON file, and once `eeviz.hardware` is imported from YAML. Raises ValueError in words for anything that
+        is not a platform."""
         from .platform_file import load
 
         return load(path)

@@ -1,9 +1,10 @@
-"""Platforms as small JSON documents, every figure either a number or {"value": number, "source": words}."""
+"""Platforms as small documents, every figure either a number or {"value": number, "source": words}: JSON, and what adds
+itself to `READERS`."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from .platform import PRESETS, Link, Platform, Processor
@@ -11,6 +12,8 @@ from .platform import PRESETS, Link, Platform, Processor
 FOLDER = Path(__file__).parent / "platforms"
 FORMAT = "eeviz-platform"
 LIMIT_BYTES = 1 << 20
+READERS: dict[str, Callable[[str], object]] = {".json": json.loads}
+"""Suffix -> text to plain values; raises ValueError. `eeviz.hardware` adds YAML."""
 
 
 def preset(name: str) -> Platform:
@@ -25,14 +28,15 @@ def preset(name: str) -> Platform:
 
 
 def load(path) -> Platform:
-    """A platform from a JSON file. Raises ValueError in words, naming the file."""
+    """A platform from a file, JSON unless its suffix says otherwise. Raises ValueError in words, naming the file."""
     path = Path(path)
+    read = READERS.get(path.suffix.lower(), json.loads)
     if not path.is_file():
         raise ValueError(f"{path}: no such file.")
     if path.stat().st_size > LIMIT_BYTES:
         raise ValueError(f"{path}: larger than {LIMIT_BYTES} bytes, not a platform.")
     try:
-        return from_dict(json.loads(path.read_text("utf-8")))
+        return from_dict(read(path.read_text("utf-8")))
     except ValueError as error:  # of json and utf-8 too
         raise ValueError(f"{path}: {error}") from error
 

@@ -1,9 +1,11 @@
 """Where the figures of costs come from, beside `core.platform`: rooflines, ZigZag's accelerators, this machine, measured."""
 
 from ..core.platform import PRESETS, Platform
+from ..core.platform_file import READERS
 from .accelerator import Accelerator
 from .host import Host
 from .named import name_of, named, names
+from .platform_yaml import SUFFIXES, read
 from .provider import COSTS, CostProvider
 from .roofline import Roofline
 from .table import shipped
@@ -15,7 +17,6 @@ __all__ = [
     "Host",
     "Platform",
     "Roofline",
-    "load_platform",
     "name_of",
     "named",
     "names",
@@ -29,11 +30,5 @@ def _this_host() -> Platform:
     return this_host()
 
 
-def load_platform(path) -> Platform:
-    """A platform from a JSON or YAML file. Raises ValueError in words for anything else."""
-    from .platform_yaml import load
-
-    return load(path)
-
-
 PRESETS["this-host"] = _this_host
+READERS.update(dict.fromkeys(SUFFIXES, read))

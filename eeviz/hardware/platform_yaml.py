@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from ..core import platform_file
@@ -11,26 +12,25 @@ from ..packages import require
 SUFFIXES = (".yaml", ".yml")
 
 
-def load(path) -> Platform:
-    """From .yaml, .yml or .json. Raises ValueError in words, naming the file."""
-    path = Path(path)
-    if path.suffix.lower() not in SUFFIXES:
-        return platform_file.load(path)
+def read(text: str):
+    """The plain values of a YAML document, 1e6 and 12.5e6 being numbers as in YAML 1.2. Raises ValueError in words."""
     require("pyyaml", for_="reading a platform in YAML")
     import yaml
 
-    if not path.is_file():
-        raise ValueError(f"{path}: no such file.")
-    if path.stat().st_size > platform_file.LIMIT_BYTES:
-        raise ValueError(f"{path}: larger than {platform_file.LIMIT_BYTES} bytes, not a platform.")
+    class Loader(yaml.SafeLoader):
+        pass
+
+    # PyYAML follows YAML 1.1, where an exponent without a sign makes a word
+    number = re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$")
+    Loader.add_implicit_resolver("tag:yaml.org,2002:float", number, list("-+0123456789"))
     try:
-        return platform_file.from_dict(yaml.safe_load(path.read_text("utf-8")))
-    except (ValueError, yaml.YAMLError) as error:
-        raise ValueError(f"{path}: {error}") from error
+        return yaml.load(text, Loader=Loader)
+    except yaml.YAMLError as error:
+        raise ValueError(str(error)) from error
 
 
 def save(platform: Platform, path) -> None:
-    """Write YAML that `load` reads."""
+    """Write YAML that `Platform.load` reads."""
     require("pyyaml", for_="writing a platform in YAML")
     import yaml
 

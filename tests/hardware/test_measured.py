@@ -12,7 +12,7 @@ from torch import nn  # noqa: E402
 
 import eeviz.hardware  # noqa: E402
 from eeviz.core.platform import Platform  # noqa: E402
-from eeviz.hardware import load_platform, measured  # noqa: E402
+from eeviz.hardware import measured  # noqa: E402
 from eeviz.hardware.platform_yaml import save  # noqa: E402
 from eeviz.nn.network import EarlyExitNetwork  # noqa: E402
 
@@ -110,12 +110,13 @@ def test_platforms_in_yaml(tmp_path):
     pytest.importorskip("yaml")
     platform = Platform.preset("cortex-m0-m4")
     save(platform, tmp_path / "p.yaml")
-    assert load_platform(tmp_path / "p.yaml") == platform
+    assert Platform.load(tmp_path / "p.yaml") == platform
     platform.save(tmp_path / "p.json")
-    assert load_platform(tmp_path / "p.json") == platform
-    text = "name: mine\nprocessors:\n  - {name: a, macs_per_s: 1.0e+6}\n  - name: b\n    macs_per_s: {value: 2000000, source: data sheet}\nlinks:\n  - {name: bus, bytes_per_s: 1000}\n"
+    assert Platform.load(tmp_path / "p.json") == platform
+    text = "name: mine\nprocessors:\n  - {name: a, macs_per_s: 12.5e6}\n  - name: b\n    macs_per_s: {value: 2e6, source: data sheet}\nlinks:\n  - {name: bus, bytes_per_s: 1000}\n"
     (tmp_path / "mine.yml").write_text(text)
-    mine = load_platform(tmp_path / "mine.yml")
+    mine = Platform.load(tmp_path / "mine.yml")
+    assert mine.processors[0].macs_per_s == 12.5e6
     assert (mine.processors[1].macs_per_s, mine.processors[1].sources["macs_per_s"]) == (2e6, "data sheet")
 
 
@@ -132,6 +133,6 @@ def test_bad_yaml_is_refused_in_words(tmp_path, text, words):
     pytest.importorskip("yaml")
     (tmp_path / "bad.yaml").write_text(text)
     with pytest.raises(ValueError, match=words):
-        load_platform(tmp_path / "bad.yaml")
+        Platform.load(tmp_path / "bad.yaml")
     with pytest.raises(ValueError, match="no such file"):
-        load_platform(tmp_path / "none.yaml")
+        Platform.load(tmp_path / "none.yaml")

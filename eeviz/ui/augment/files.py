@@ -41,14 +41,14 @@ class Files:
 
     def take_platform(self, name: str, data: bytes) -> None:
         """Read an uploaded platform. Raises ValueError in words, naming the file."""
-        from ...hardware import load_platform
+        from ...hardware import Platform as Readers  # which reads YAML too
 
         path = Path(Path(name).name)
         with tempfile.TemporaryDirectory(prefix="eeviz-") as folder:
             kept = Path(folder) / f"platform{path.suffix.lower()}"
             kept.write_bytes(data)
             try:
-                self._platform = load_platform(kept)
+                self._platform = Readers.load(kept)
             except ValueError as error:
                 raise ValueError(str(error).replace(str(kept), path.name)) from error
         self.state.given_platform = self._platform.name or path.name
