@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..datasets import Dataset
+from .buffers import keeping_buffers
 from .descent import write_state
 from .network import EarlyExitNetwork
 from .supernet import Supernet, recalibrate, training_answers
@@ -81,6 +82,7 @@ class SupernetEpochEnd:
     seconds: float
 
 
+@keeping_buffers
 def train_supernet(
     supernet: Supernet,
     training: Dataset,

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..datasets import Dataset
+from .buffers import keeping_buffers
 from .descent import parameter_groups, warm_cosine, write_state
 from .network import EarlyExitNetwork
 
@@ -68,6 +69,7 @@ class StepEnd:
     loss: float
 
 
+@keeping_buffers
 def train(
     network: EarlyExitNetwork,
     training: Dataset,

@@ -8,7 +8,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from eeviz.datasets import Dataset  # noqa: E402
-from eeviz.nn import mobile  # noqa: E402
+from eeviz.nn import buffers, mobile  # noqa: E402
 from eeviz.nn.training import EpochEnd, Recipe, augment, evaluate, joint_loss, train  # noqa: E402
 
 SMALL = {
@@ -183,3 +183,24 @@ def test_recipes_that_cannot_train_are_refused(fields, words):
 def test_too_few_images_are_refused_in_words(data):
     with pytest.raises(ValueError, match="fewer than one batch"):
         run(SMALL, (stripes(8, 0), data[1]))
+
+
+def test_memory_is_kept_while_training_runs_and_no_longer(data, monkeypatch):
+    asked = []
+
+    class Library:
+        mallopt = staticmethod(lambda option, value: asked.append((option, value)))
+        malloc_trim = staticmethod(lambda pad: asked.append("trim"))
+
+    monkeypatch.setattr(buffers, "_glibc", lambda: Library)
+    events = train(mobile.build(SMALL), *data, RECIPE, every=1)
+    assert asked == []
+    next(events)
+    assert asked == list(buffers.KEPT)
+    with buffers.buffers_kept():  # another training beside it
+        events.close()
+        assert asked == list(buffers.KEPT)
+    assert asked[len(buffers.KEPT) :] == [*buffers.USUAL, "trim"]
+    monkeypatch.setattr(buffers, "_glibc", lambda: None)  # musl, macOS, Windows
+    with buffers.buffers_kept():
+        pass
