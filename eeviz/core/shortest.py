@@ -13,9 +13,12 @@ from .policy import route
 from .records import ExitRecords
 
 
-def shortest_mapping(mapping: Mapping, records: ExitRecords, max_drop: float = 0.01) -> Mapping:
+def shortest_mapping(
+    mapping: Mapping, records: ExitRecords, max_drop: float = 0.01, worst_latency: float | None = None
+) -> Mapping:
     """Policy by the shortest path (Sponner et al., arXiv 2403.07957; `baselines.shortest_path`) for the platform, segments
     and cost of `mapping`, tried on every assignment that its memory allows; the cheapest that keeps the drop.
+    worst_latency : of the deepest exit at most, s; the published search has no such condition, so it is asked of its result.
 
     The published graph has no assignments: this gives it the best one. Assignments that another undercuts at every exit
     and head are left out. Raises ValueError, naming the best it reaches, when no assignment keeps the drop.
@@ -29,6 +32,12 @@ def shortest_mapping(mapping: Mapping, records: ExitRecords, max_drop: float = 0
             continue
         held = memory(mapping.platform, mapping.segments, assignment, policy.kept, heads)
         mean = route(priced, policy, mapping.cost).mean_cost
+        worst = priced.cost("latency").at(policy.kept)[-1]
+        if worst_latency is not None and worst > worst_latency:
+            failure = failure or ValueError(
+                f"the shortest path's exits have a worst case of {worst:.6g} s, above {worst_latency:.6g} s."
+            )
+            continue
         if mean < lowest and (held <= _room(mapping)).all():
             lowest = mean
             best = replace(

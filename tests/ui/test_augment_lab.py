@@ -155,6 +155,17 @@ def test_a_platform_of_ones_own(done):
     done.runline.press("decide")
 
 
+def test_on_this_machine_every_segment_is_clocked(done):
+    done.form.platform.value = "this-host"
+    done.runline.press("decide")
+    mapping = done.state.decision.mapping
+    assert all("this-host" in piece.seconds for piece in (*mapping.segments.pieces, *mapping.segments.heads))
+    assert "This machine runs every segment" in done.form.words.value
+    done.form.platform.value = ASKED.platform
+    done.runline.press("decide")
+    assert not any(piece.seconds for piece in done.state.decision.mapping.segments.pieces)
+
+
 def test_the_explorer_shows_the_kept_exits_with_the_platforms_costs(done):
     done.panel.explore.click()
     assert done.status.level != "error", done.status.details

@@ -6,7 +6,7 @@ import pytest
 
 from eeviz.ui.augment.settings import Settings, from_query, to_code, to_query
 
-OTHER = Settings("fashion", "sensor-gateway-cloud", "energy x latency", "float32", 0.005, 3, "full", 7, 0.4)
+OTHER = Settings("fashion", "sensor-gateway-cloud", "energy x latency", "float32", 0.005, 3, "full", 7, 0.4, 0.05)
 
 
 @pytest.mark.parametrize("settings", [Settings(), OTHER])
@@ -33,6 +33,7 @@ def test_a_line_of_code_brings_them_back():
         ({"max_exits": 5}, "at most 4 here"),
         ({"seed": -1}, "seed: expected a whole number of at least 0"),
         ({"claim": -0.1}, "claim: expected a share"),
+        ({"worst_latency": float("nan")}, "worst_latency: expected seconds"),
     ],
 )
 def test_what_does_not_fit_is_said_in_words(given, said):

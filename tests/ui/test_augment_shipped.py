@@ -3,12 +3,16 @@
 import numpy as np
 import pytest
 
+from eeviz.core.platform import Platform
 from eeviz.core.policy import Policy, route
 from eeviz.demos import load_demo
+from eeviz.nn.describe import describe
+from eeviz.nn.static import static_network
 from eeviz.ui.augment.app import AugmentApp
 from eeviz.ui.augment.settings import Settings
 from eeviz.ui.augment.shipped import Shipped
 from eeviz.ui.augment.state import AugmentState
+from eeviz.ui.augment.static import static_points
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +40,45 @@ def test_numbers_of_four_bytes_hold_four_times_as_much(opened):
     for one, four in zip((*small.pieces, *small.heads), (*large.pieces, *large.heads), strict=True):
         assert np.allclose(4 * np.array([one.weight_bytes, one.moved_bytes]), [four.weight_bytes, four.moved_bytes])
         assert one.operators == four.operators
+
+
+def test_static_networks_are_placed_beside_it(opened):
+    chart = next(trace for trace in opened.chart.figure.data if trace.name == "static networks, trained alone")
+    records, points = load_demo("ecg").validation, opened.static_points
+    assert [point.name for point in points] == [f"static, {n} channels" for n in (2, 3, 4, 8)]
+    assert np.allclose(chart.x, [point.mean_cost for point in points])
+    base = opened.state.selected.figures["energy"]["static"]  # the last is the base itself, at its cheapest place
+    assert points[-1].mean_cost == pytest.approx(base)
+    assert points[-1].accuracy == pytest.approx(route(records, Policy((None,) * 8)).accuracy)
+
+
+@pytest.mark.parametrize("demo", ["fashion", "ecg"])
+def test_static_networks_are_those_that_were_trained(demo):
+    platform = Platform.preset("cortex-m0-m4")
+    known = load_demo(demo).static
+    for network in known:
+        assert describe(static_network(demo, network.width)).macs.static == network.macs
+    of_macs = static_points(Settings(demo, cost="macs"), platform)
+    assert [point.mean_cost for point in of_macs] == [network.macs for network in known]
+    assert static_points(Settings("speech"), platform) == ()
+
+
+def test_a_worst_case_is_kept_and_asked_of_the_shortest_path_too(opened):
+    before = opened.state.settings
+    model = opened.state.selected.figures["latency"]["static"]
+    opened.form.worst.value = round(1e3 * model, 3)
+    opened.runline.press("decide")
+    decision, beside = opened.state.decision, opened.state.beside
+    asked = decision.settings.worst_latency
+    assert asked == pytest.approx(model, abs=1e-6)
+    assert decision.mapping.route(opened.state.trained.records, "latency").worst_cost <= asked
+    assert beside.configuration is None or beside.configuration.figures["latency"]["worst"] <= asked
+    opened.form.worst.value = 0.001
+    opened.runline.press("decide")
+    assert "no assignment has a worst case of at most 1e-06 s" in opened.status.message
+    opened.state.settings = before
+    opened.runline.press("decide")
+    assert opened.state.phase == "done"
 
 
 def test_it_opens_in_the_explorer_with_the_test_patients_as_report(opened):

@@ -28,13 +28,14 @@ def platform_of(given: Any) -> Platform | None:
     return hardware.Platform.preset(given)
 
 
-def segments_on(platform: Platform, network: EarlyExitNetwork) -> Segments:
-    """Segments and heads of `network` in float32; clocked where `platform` is this machine (`hardware.measured`)."""
+def segments_on(platform: Platform, network: EarlyExitNetwork, size: float = 4) -> Segments:
+    """Segments and heads of `network`, weights and activations of `size` bytes; where `platform` is this machine they are
+    clocked (`hardware.measured`), in float32."""
     from ...hardware.measured import NAME, measure
 
     if any(processor.name == NAME for processor in platform.processors):
         return measure(network, measure=getattr(network, "measure", None) or "max_probability").segments
-    return describe(network)
+    return describe(network, size, size)
 
 
 def check_memory(platform: Platform, segments: Sequence[nn.Module], shape: Sequence[int]) -> None:

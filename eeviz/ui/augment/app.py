@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 from dataclasses import replace
-from functools import cached_property
 from pathlib import Path
 
 import ipywidgets as widgets
@@ -17,7 +16,6 @@ from ..embedded import Embedded
 from ..foot import Foot
 from ..guard import Status, guarded
 from ..page import Page
-from ..search import exports
 from ..search.views.chart import LabView
 from ..style import Style
 from . import strips, work
@@ -82,16 +80,10 @@ class AugmentApp:
     def style(self) -> Style:
         return Style(self.state.theme, self.state.projector)
 
-    @cached_property
-    def _trained_alone(self) -> tuple[Point, ...]:
-        return exports.static_points()
-
     @property
     def static_points(self) -> tuple[Point, ...]:
-        """Static networks trained alone, where the demo has them for this model and cost."""
-        decision = self.state.decision
-        fits = decision is not None and (decision.settings.model, decision.settings.cost) == ("fashion", "macs")
-        return self._trained_alone if fits and self.files.given is None else ()
+        """Static networks trained alone, where the demo has them for this model; none until they are placed."""
+        return () if self.state.static is None else self.state.static.points
 
     def stale(self) -> bool:
         """Has the form moved on from what was decided, in what Decide again takes?"""
@@ -194,7 +186,9 @@ class AugmentApp:
         run = g(lambda _: self.runline.follow(), "showing the state")
         state.observe(run, ["phase", "learning", "settings", "trained", "decision", "beside", "exporting"])
         state.observe(g(lambda _: self.depth.changed(), "drawing the branches"), ["anatomy", "learning", "trained"])
-        state.observe(g(lambda _: self.chart.changed(), "drawing the front"), ["decision", "selected", "beside"])
+        state.observe(
+            g(lambda _: self.chart.changed(), "drawing the front"), ["decision", "selected", "beside", "static"]
+        )
         state.observe(g(lambda _: self.figures.changed(), "drawing the sensitivity"), ["sensitivity", "selected"])
         state.observe(g(lambda _: self._list(), "listing the locations"), ["anatomy"])
         state.observe(g(lambda _: self._link(), "writing the link"), ["settings", "projector"])

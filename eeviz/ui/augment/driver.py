@@ -12,9 +12,10 @@ from ...jobs import Job, JobState
 from ..guard import Status
 from . import work
 from .files import Files
-from .settings import Settings
+from .settings import HOST, Settings
 from .shipped import Shipped
-from .state import Anatomy, AugmentState, Beside, Decision, Learning, Trained
+from .state import Anatomy, AugmentState, Beside, Decision, Learning, Static, Trained
+from .static import static_points
 
 
 class Driver:
@@ -32,7 +33,7 @@ class Driver:
         self._asked = threading.Event()  # a running job is asked to stop
         self._job = Job(self._take, self._ended, inline=inline)
         self._side = Job(self._take, self._side_ended("the sensitivity"), inline=inline)
-        self._path = Job(self._take, self._side_ended("the shortest path"), inline=inline)
+        self._path = Job(self._take, self._side_ended("what is shown beside the decision"), inline=inline)
         self._writer = Job(lambda deliver: deliver(), self._written, inline=inline)
 
     # -- buttons -------------------------------------------------------------------------------------------------
@@ -178,7 +179,9 @@ class Driver:
     def _decide(self, trained: Trained) -> Iterator:
         settings = self.state.settings
         yield "deciding"
-        yield work.decided(trained, self._platform(settings), settings)
+        platform = self._platform(settings)
+        clocked = self.training.clocked() if settings.platform == HOST and self.training is not None else None
+        yield work.decided(trained, platform, settings, clocked)
 
     def _platform(self, settings: Settings) -> Platform:
         given = self.files.platform_of(settings)
@@ -192,6 +195,10 @@ class Driver:
 
     def _sensitivity(self, one, settings: Settings) -> Iterator:
         yield one, work.sensitivity_of(self.state.trained, one, settings)
+
+    def _beside(self, trained: Trained, decision: Decision) -> Iterator:
+        yield work.beside(trained, decision)
+        yield Static(decision, static_points(decision.settings, decision.mapping.platform))
 
     def _written_files(self, training, one, classes, deliver) -> Iterator:
         data = training.archive(one, classes)
@@ -214,10 +221,13 @@ class Driver:
             state.select(work.at(state.trained, result, result.index), remember=False)
             self.follow_selection()
             trained = state.trained
-            self._path.start(lambda: iter([work.beside(trained, result)]))
+            self._path.start(lambda: self._beside(trained, result))
         elif isinstance(result, Beside):
             if result.decision is state.decision:
                 state.beside = result
+        elif isinstance(result, Static):
+            if result.decision is state.decision:
+                state.static = result
         else:
             one, found = result
             if state.selected is one:

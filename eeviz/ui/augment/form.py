@@ -10,7 +10,7 @@ from ... import bases as base_models
 from ..controls import row
 from ..upload import SLICE, Upload
 from .files import ENDINGS
-from .settings import BITS, COSTS, EFFORTS, PLATFORMS, UPLOADED, Settings
+from .settings import BITS, COSTS, EFFORTS, HOST, PLATFORMS, UPLOADED, Settings
 
 CHECKPOINT_LIMIT = 300 * SLICE
 PLATFORM_LIMIT = SLICE
@@ -48,6 +48,10 @@ class Form:
             value=100 * asked.max_drop, min=0, max=50, step=0.1, **_look("with at most", 150)
         )
         self.exits = widgets.BoundedIntText(value=asked.max_exits, min=1, max=4, **_look("early exits at most", 180))
+        self.worst = widgets.BoundedFloatText(
+            value=1e3 * asked.worst_latency, min=0, max=1e9, step=1, **_look("worst latency at most", 230)
+        )
+        self.worst.tooltip = "Latency of a sample that leaves at the last exit, the model's own classifier; 0: any"
         self.words = widgets.HTML()
         self.checkpoint = Upload(
             status=app.status, on_file=files.take_checkpoint, label="Upload a checkpoint", accept=",".join(ENDINGS),
@@ -76,11 +80,19 @@ class Form:
                 self.checkpoint_row,
                 row(self.platform, self.numbers),
                 self.platform_row,
-                row(self.cost, self.drop, widgets.Label("pp below the model,"), self.exits),
+                row(
+                    self.cost,
+                    self.drop,
+                    widgets.Label("pp below the model,"),
+                    self.exits,
+                    self.worst,
+                    widgets.Label("ms (0: any)"),
+                ),
                 self.words,
             ]
         )
-        fields = (self.model, self.effort, self.seed, self.platform, self.numbers, self.cost, self.drop, self.exits)
+        fields = (self.model, self.effort, self.seed, self.platform, self.numbers, self.cost, self.drop)
+        fields += (self.exits, self.worst)
         for field in fields:
             field.observe(app.guarded(lambda _: self._changed(), "reading the form"), "value")
         self.state.observe(app.guarded(lambda _: self.follow(), "showing the settings"), ["settings"])
@@ -102,6 +114,7 @@ class Form:
             effort=self.effort.value,
             seed=int(self.seed.value),
             claim=self.state.settings.claim,
+            worst_latency=round(self.worst.value / 1e3, 12),
         )
 
     def follow(self) -> None:
@@ -112,6 +125,7 @@ class Form:
             self.model.value, self.platform.value, self.cost.value = asked.model, asked.platform, asked.cost
             self.numbers.value, self.effort.value, self.seed.value = asked.numbers, asked.effort, asked.seed
             self.drop.value, self.exits.value = round(100 * asked.max_drop, 8), asked.max_exits
+            self.worst.value = round(1e3 * asked.worst_latency, 9)
         finally:
             self._writing = False
         self._say()
@@ -141,6 +155,11 @@ class Form:
                 f"Platform: {self.state.given_platform}."
                 if self.state.given_platform
                 else "A platform is a small file: processors, links, and a figure with its source for each."
+            )
+        if asked.platform == HOST:
+            said.append(
+                "This machine runs every segment and head, one thread, float32; of a shipped result, which has no network "
+                "here, rates of typical layers stand for them. Energy is an assumed 10 W times the time."
             )
         said.append(
             f"{effort.words}: branches ({', '.join(effort.designs)}) at up to {effort.locations} locations learn on at most "

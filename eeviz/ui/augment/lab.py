@@ -124,6 +124,7 @@ def augment_lab(
     effort: str = "quick",
     seed: int = 0,
     claim: float = 0.25,
+    worst_latency: float = 0.0,
     folder: str | Path | None = None,
     hide: Sequence[str] = (),
     projector: bool = False,
@@ -133,9 +134,10 @@ def augment_lab(
     model : of `eeviz.bases.BASES`, "uploaded", or an nn.Module; then calibration, training : samples as for `ee.augment`,
     report : samples for figures alone, options : its further keyword arguments. platform : a preset, or "uploaded". cost : "macs", "latency", "energy", "energy x latency": the least of it is sought. numbers : "float32" or
     "int8", how weights and activations are counted. max_drop : of accuracy, a share; max_exits : early exits at most.
-    effort : "quick" or "full". claim : the saving whose sensitivity is shown, a share. folder : for checkpoints, else the
+    effort : "quick" or "full". claim : the saving whose sensitivity is shown, a share. worst_latency : of the deepest exit at
+    most, s, 0: any. folder : for checkpoints, else the
     user's cache folder. hide : parts to take away, of `PARTS`. projector : large type. In Voila the page's address
-    overrides them (model, platform, objective, numbers, drop, exits, effort, seed, claim, projector).
+    overrides them (model, platform, objective, numbers, drop, exits, worst, effort, seed, claim, projector).
 
     Raises ValueError where they do not fit.
     """
@@ -149,7 +151,16 @@ def augment_lab(
             raise ValueError("a model of one's own needs calibration samples that it was not trained on.")
         source = work.source_of(model, calibration, training, report, **(options or {}))
     given = Settings(
-        model if source is None else "uploaded", platform, cost, numbers, max_drop, max_exits, effort, seed, claim
+        model if source is None else "uploaded",
+        platform,
+        cost,
+        numbers,
+        max_drop,
+        max_exits,
+        effort,
+        seed,
+        claim,
+        worst_latency,
     )
     settings, complaint = given, ""
     try:

@@ -10,11 +10,14 @@ from typing import Any
 from ...bases import BASES
 from ..page import parameters
 
+HOST = "this-host"
+"""The preset whose segments are clocked here."""
+
 PLATFORMS = MappingProxyType(
     {
         "cortex-m0-m4": "Cortex-M0+ with Cortex-M4F, shared memory",
         "sensor-gateway-cloud": "Sensor node, gateway, cloud",
-        "this-host": "This machine, measured",
+        HOST: "This machine, measured",
     }
 )
 """Presets of `Platform` and what menus call them."""
@@ -60,7 +63,8 @@ class Settings:
     """model : of `BASES`, or "uploaded". platform : of `PLATFORMS`, or "uploaded". cost : of `COSTS`, traded for accuracy.
 
     numbers : of `BITS`. max_drop : of accuracy, against the model itself. max_exits : early exits at most. effort : of
-    `EFFORTS`. claim : the saving whose sensitivity is shown. Raises ValueError in words.
+    `EFFORTS`. claim : the saving whose sensitivity is shown. worst_latency : of the deepest exit at most, s, 0: any.
+    Raises ValueError in words.
     """
 
     model: str = "fashion"
@@ -72,6 +76,7 @@ class Settings:
     effort: str = "quick"
     seed: int = 0
     claim: float = 0.25
+    worst_latency: float = 0.0
 
     def __post_init__(self):
         for name, offered in (
@@ -90,6 +95,10 @@ class Settings:
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < least:
                 raise ValueError(f"{name}: expected a whole number of at least {least}, got {value!r}.")
+        if not 0 <= self.worst_latency < float("inf"):
+            raise ValueError(
+                f"worst_latency: expected seconds, above 0, or 0 for no bound; got {self.worst_latency!r}."
+            )
         if self.max_exits > 4:
             raise ValueError(f"max_exits: at most 4 here, got {self.max_exits}; in Python ee.augment takes more.")
 
@@ -100,9 +109,10 @@ class Settings:
 
     def words(self) -> str:
         """One line for people."""
+        bound = f" · worst latency at most {1e3 * self.worst_latency:g} ms" if self.worst_latency else ""
         return (
             f"{self.model} · {self.platform} · {self.cost} · at most {100 * self.max_drop:g} pp below the model · "
-            f"{self.max_exits} exits · {self.effort} · seed {self.seed}"
+            f"{self.max_exits} exits{bound} · {self.effort} · seed {self.seed}"
         )
 
 
@@ -112,6 +122,8 @@ _NAMES = {"model": "model", "platform": "platform", "objective": "cost", "number
 def to_query(settings: Settings) -> dict[str, str]:
     """The parameters of an address; the inverse of `from_query`."""
     query = {word: getattr(settings, name) for word, name in _NAMES.items()}
+    if settings.worst_latency:
+        query["worst"] = f"{1e3 * settings.worst_latency:.10g}"
     return {
         **query,
         "drop": f"{100 * settings.max_drop:.10g}",
@@ -126,9 +138,9 @@ def from_query(settings: Settings, query: str | None = None) -> Settings:
     asked = parameters(query)
     changed: dict[str, Any] = {name: asked[word] for word, name in _NAMES.items() if word in asked}
     try:
-        for word, name in (("drop", "max_drop"), ("claim", "claim")):
+        for word, name, parts in (("drop", "max_drop", 100), ("claim", "claim", 100), ("worst", "worst_latency", 1e3)):
             if word in asked:
-                changed[name] = float(asked[word]) / 100
+                changed[name] = float(asked[word]) / parts
         for word, name in (("exits", "max_exits"), ("seed", "seed")):
             if word in asked:
                 changed[name] = int(asked[word])

@@ -15,6 +15,7 @@ from ...core.platform_sensitivity import Sensitivity
 from ...core.policy import Policy
 from ...core.records import ExitRecords
 from ...core.segments import Segments
+from ...core.tradeoff import Point
 from .settings import Settings
 
 HISTORY = 100
@@ -136,11 +137,19 @@ class Beside:
     words: str = ""
 
 
+@dataclass(frozen=True, eq=False)
+class Static:
+    """Static networks trained alone, by rising cost, for a decision's cost and platform; none for most models."""
+
+    decision: Decision
+    points: tuple[Point, ...]
+
+
 class AugmentState(HasTraits):
     """Current values of one lab; every value is immutable and replaced whole, under one lock.
 
     settings : of the form. anatomy, learning, trained, decision : what has been computed, None before. selected : the
-    configuration on show. beside : the shortest path's. sensitivity : of the selected one, None until computed.
+    configuration on show. beside : the shortest path's. static : networks trained alone. sensitivity : of the selected one, None until computed.
     """
 
     settings = Instance(Settings)
@@ -150,6 +159,7 @@ class AugmentState(HasTraits):
     trained = Instance(Trained, allow_none=True)
     decision = Instance(Decision, allow_none=True)
     beside = Instance(Beside, allow_none=True)
+    static = Instance(Static, allow_none=True)
     selected = Instance(Configuration, allow_none=True)
     sensitivity = Instance(Sensitivity, allow_none=True)
     given_model = Unicode("", help="what the uploaded model is, in words; empty before there is one")
@@ -175,7 +185,7 @@ class AugmentState(HasTraits):
         """Another decision, or with `training` another model, is on its way: what was shown belongs to the old one."""
         with self.lock, self.hold_trait_notifications():
             self._undo, self._redo = [], []
-            self.selected = self.decision = self.beside = self.sensitivity = None
+            self.selected = self.decision = self.beside = self.static = self.sensitivity = None
             if training:
                 self.anatomy = self.learning = self.trained = None
             self._flags()

@@ -19,9 +19,10 @@ from ...core.metrics import own_accuracy, paired_interval
 from ...core.platform import Platform
 from ...core.platform_sensitivity import Sensitivity, sensitivity
 from ...core.records import ExitRecords
+from ...core.segments import Segments
 from ...core.shortest import shortest_mapping
 from ...core.thresholds import choose
-from .settings import BITS, EFFORTS, Settings
+from .settings import BITS, EFFORTS, HOST, Settings
 from .state import Anatomy, Beside, Branch, Configuration, Decision, Learning, Place, Trained
 
 LEARNING_SECONDS = 0.25
@@ -61,6 +62,7 @@ class Training:
         self.run = self.loaded = None
         self._steps: Iterator | None = None
         self._last: Learning | None = None
+        self._clocked: tuple | None = None  # what was clocked, its segments
 
     def fits(self, settings: Settings) -> bool:
         """Would these settings train the same?"""
@@ -148,6 +150,14 @@ class Training:
         seconds = 0.0 if self._last is None else self._last.seconds
         return Trained(made.records, segments, complete, accuracy[:-1], float(accuracy[-1]), seconds)
 
+    def clocked(self) -> Segments:
+        """Segments and heads timed on this machine, of the branches as they are now."""
+        from ...nn.augment.processors import platform_of, segments_on
+
+        if self._clocked is None or self._clocked[0] is not self.run.result:
+            self._clocked = self.run.result, segments_on(platform_of(HOST), self.run.result.network())
+        return self._clocked[1]
+
     def report(self, mapping: Mapping) -> Callable[[], ExitRecords] | None:
         """A function that makes the records of the report split when asked for; None where there is no such split."""
         if self.loaded is None or self.loaded.report is None:
@@ -195,12 +205,15 @@ def some(data, count: int, seed: int):
     return tuple(part[index] for part in data) if pair else data.subset(index)
 
 
-def decided(trained: Trained, platform: Platform, settings: Settings) -> Decision:
-    """Exits, designs, thresholds and processors together. Raises ValueError in words where nothing fits."""
+def decided(trained: Trained, platform: Platform, settings: Settings, segments: Segments | None = None) -> Decision:
+    """Exits, designs, thresholds and processors together. segments : None: those of `trained` in the settings' numbers.
+
+    Raises ValueError in words where nothing fits.
+    """
     records = trained.records
     mapping = best_mapping(
-        platform, trained.segments[settings.numbers], records, settings.cost,
-        max_drop=settings.max_drop, max_exits=settings.max_exits,
+        platform, segments or trained.segments[settings.numbers], records, settings.cost,
+        max_drop=settings.max_drop, max_exits=settings.max_exits, worst_latency=settings.worst_latency or None,
     )  # fmt: skip
     index = choose(mapping.front, records, None, None, settings.max_drop)
     return Decision(settings, mapping, index)
@@ -222,7 +235,8 @@ def at(trained: Trained, decision: Decision, index: int) -> Configuration:
 def beside(trained: Trained, decision: Decision) -> Beside:
     """The shortest path's configuration under the same conditions."""
     try:
-        mapping = shortest_mapping(decision.mapping, trained.records, decision.settings.max_drop)
+        asked = decision.settings
+        mapping = shortest_mapping(decision.mapping, trained.records, asked.max_drop, asked.worst_latency or None)
     except ValueError as error:
         return Beside(decision, None, str(error))
     return Beside(decision, configuration(trained, mapping, -1))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ....core import text
+from ...style import escape_plotly
 from ...traces import Drawing, scatter
 from ...views.view import Chart
 
@@ -61,10 +62,11 @@ def describe(app) -> str:
     if decision is None:
         return "Each point will be one choice of exits, designs, thresholds and processors, taken together."
     front, cost = decision.front, _cost(state)
+    alone = " Dashed: networks trained alone, on all of the split, each at its best place." if app.static_points else ""
     return (
         f"{len(front)} operating points, from {text.percent(front.accuracy[0], 2)} at {text.quantity(front.mean_cost[0], front.unit)} "
         f"to {text.percent(front.accuracy[-1], 2)} at {text.quantity(front.mean_cost[-1], front.unit)} mean {cost}. Chosen on "
-        "these samples, so optimistic. The dotted line is the accuracy asked for. Click a point to draw it below."
+        f"these samples, so optimistic. The dotted line is the accuracy asked for. Click a point to draw it below.{alone}"
     )
 
 
@@ -114,7 +116,8 @@ def _model(app) -> dict:
 
 
 def _static(app) -> dict:
-    points = app.static_points
+    points, decision = app.static_points, app.state.decision
+    unit = "" if decision is None else decision.front.unit
     return scatter(
         x=np.array([point.mean_cost for point in points]),
         y=np.array([100 * point.accuracy for point in points]),
@@ -123,7 +126,8 @@ def _static(app) -> dict:
         showlegend=bool(points),
         line={"color": app.style.soft, "dash": "dash", "width": 1.2},
         marker={"symbol": "hexagon-open", "size": 9, "color": app.style.soft, "line": {"width": 2}},
-        hovertemplate="%{y:.2f} % at %{x:.3s}MACs<extra>trained alone</extra>",
+        customdata=[escape_plotly(point.name) for point in points],
+        hovertemplate="%{customdata}<br>%{y:.2f} % at %{x:.3s}" + unit + "<extra>trained alone</extra>",
     )
 
 

@@ -1,0 +1,47 @@
+"""Static networks trained alone, where a demo of the lab's model has them: smaller, and placed on the same platform."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...core.placement import fitting
+from ...core.platform import Platform
+from ...core.tradeoff import Point
+from ...demos import Demo, StaticNetwork, load_demo
+from ...packages import is_installed
+from .settings import BITS, Settings
+
+DEMOS = ("fashion", "ecg")
+"""Models whose demo, of the same name, holds static networks of other widths."""
+
+
+def static_points(settings: Settings, platform: Platform) -> tuple[Point, ...]:
+    """Accuracy on all of the demo's validation split, mean cost at the cheapest place, by rising cost; () without any.
+
+    Networks that the platform's memory cannot hold are left out; costs other than MACs need PyTorch.
+    """
+    if settings.model not in DEMOS or (settings.cost != "macs" and not is_installed("torch")):
+        return ()
+    try:
+        demo = load_demo(settings.model)
+        networks = demo.static
+    except FileNotFoundError:
+        return ()
+    points = []
+    for network in networks:
+        try:
+            cost = network.macs if settings.cost == "macs" else _cheapest(demo, network, settings, platform)
+        except ValueError:  # no memory holds it
+            continue
+        accuracy = np.average(network.right("validation"), weights=demo.validation.weight)
+        points.append(Point(network.name, float(accuracy), cost))
+    return tuple(sorted(points, key=lambda point: point.mean_cost))
+
+
+def _cheapest(demo: Demo, network: StaticNetwork, settings: Settings, platform: Platform) -> float:
+    from ...nn.augment.processors import segments_on
+    from ...nn.static import static_network
+
+    segments = segments_on(platform, static_network(demo.name, network.width), BITS[settings.numbers])
+    costs = (platform.cost(segments, a)[settings.cost].static for a in fitting(platform, segments))
+    return float(min(costs))
