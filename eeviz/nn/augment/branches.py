@@ -5,8 +5,9 @@
              average, linear
     "deep"   four of them, those that keep the shape with a shortcut
 
-All read the same digest of a location (`memory.Digest`): at its few cells a multiplication buys more accuracy than in
-most backbones' own layers at full resolution. Channels double where the cells are halved.
+All read the same digest of a location (`memory.Digest`), averaged further for designs that cannot make use of its cells:
+at few cells a multiplication buys more accuracy than in most backbones' own layers at full resolution. Channels double
+where the cells are halved; "deep" halves twice where there are cells enough.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from torch import Tensor, nn
 
 from ..macs import count_macs
 from .graph import Location
-from .memory import COARSE, Digest
+from .memory import CELLS, COARSE, MIDDLE, Digest, pooled
 
 DESIGNS: Mapping[str, float] = {"mlp": 0.01, "light": 0.025, "deep": 0.06}
 """Design -> share of the model's MACs that a branch may cost at most."""
@@ -70,34 +71,35 @@ def designs_for(location: Location, designs) -> list[str]:
 
 
 class Branch(nn.Module):
-    """digest, without parameters, then body; (N, *shape of the location) -> logits (N, C)."""
+    """digest and pool, without parameters, then body; (N, *shape of the location) -> logits (N, C).
 
-    def __init__(self, digest: Digest, body: nn.Module):
+    cells : those that the body reads, along each axis.
+    """
+
+    def __init__(self, digest: Digest, pool: nn.Module, cells: tuple[int, ...], body: nn.Module):
         super().__init__()
-        self.digest, self.body = digest, body
+        self.digest, self.pool, self.cells, self.body = digest, pool, cells, body
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.body(self.digest(x))
+        return self.body(self.pool(self.digest(x)))
 
 
 def _module(digest: Digest, design: str, classes: int, width: int) -> Branch:
     channels, *cells = digest.shape
+    pool, cells = pooled(cells, {"mlp": COARSE, "light": MIDDLE}.get(design, CELLS))
     if design == "mlp":
-        window = [max(1, size // COARSE[len(cells)]) for size in cells]
-        pools = {1: nn.AvgPool1d, 2: nn.AvgPool2d}
-        pool = [] if prod(window) == 1 else [pools[len(cells)](tuple(window))]
-        inputs = channels * prod(size // w for size, w in zip(cells, window, strict=True))
-        hidden = [nn.Linear(inputs, width, bias=False), nn.BatchNorm1d(width), nn.ReLU()]
-        return Branch(digest, nn.Sequential(*pool, nn.Flatten(), *hidden, nn.Linear(width, classes)))
+        hidden = [nn.Linear(channels * prod(cells), width, bias=False), nn.BatchNorm1d(width), nn.ReLU()]
+        return Branch(digest, pool, cells, nn.Sequential(nn.Flatten(), *hidden, nn.Linear(width, classes)))
     room = max(cells) >= 6
     plan = [(width, 1), (2 * width, 2)] if room else [(2 * width, 1)]
     if design == "deep":
-        plan = [(width, 1), (width, 1), (2 * width, 2 if room else 1), (2 * width, 1)]
+        first = 2 if len(cells) == 2 and max(cells) >= 12 else 1
+        plan = [(width, first), (width, 1), (2 * width, 2 if room else 1), (2 * width, 1)]
     layers: list[nn.Module] = []
     for out, stride in plan:
         layers.append(Separable(channels, out, stride, len(cells)))
         channels = out
-    return Branch(digest, nn.Sequential(*layers, Mean(len(cells)), nn.Linear(channels, classes)))
+    return Branch(digest, pool, cells, nn.Sequential(*layers, Mean(len(cells)), nn.Linear(channels, classes)))
 
 
 class Separable(nn.Module):

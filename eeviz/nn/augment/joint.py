@@ -1,7 +1,6 @@
 """Light joint fine-tuning: backbone and branches together, from where training on the frozen backbone ended.
 
-The model itself stays as it is; a copy learns. One design a location takes part, so that the backbone serves branches
-that can be chosen together.
+The model itself stays as it is; a copy learns.
 """
 
 from __future__ import annotations
@@ -18,6 +17,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from ..buffers import keeping_buffers
 from ..descent import parameter_groups, warm_cosine, write_state
 from ..training import Recipe, joint_loss
 from .branches import Sized
@@ -58,8 +58,8 @@ class JointRun:
     """Fine-tuning in steps: iterate over it (Step events; stop at any), then read `result`.
 
     augmentation : trained on the frozen backbone. training : samples as given to `augment`. calibration : those the
-    thresholds are chosen on, again, for everything has moved. columns : branches that take part, at most one a location;
-    None: the most expensive design of every location. checkpoint : file to write and resume from.
+    thresholds are chosen on, again, for everything has moved. columns : branches that take part, rising; None: the most
+    expensive design of every location. checkpoint : file to write and resume from.
     """
 
     def __init__(
@@ -75,11 +75,19 @@ class JointRun:
         self.before, self.recipe = augmentation, recipe or JointRecipe()
         self.training, self.calibration = (self._samples(part) for part in (training, calibration))
         columns = _dearest(augmentation.sized) if columns is None else list(columns)
-        if len({augmentation.sized[c].location for c in columns}) != len(columns) or columns != sorted(columns):
-            raise ValueError(f"columns: expected at most one branch a location, in order; got {columns}.")
-        used = [augmentation.sized[c].location for c in columns]
+        if (
+            columns != sorted(set(columns))
+            or not columns
+            or not 0 <= columns[0] <= columns[-1] < len(augmentation.sized)
+        ):
+            raise ValueError(
+                f"columns: expected rising indices within 0..{len(augmentation.sized) - 1}, got {columns}."
+            )
+        used = sorted({augmentation.sized[c].location for c in columns})
         self.locations = tuple(augmentation.locations[u] for u in used)
-        self.sized = tuple(replace(augmentation.sized[c], location=k) for k, c in enumerate(columns))
+        self.sized = tuple(
+            replace(augmentation.sized[c], location=used.index(augmentation.sized[c].location)) for c in columns
+        )
         parts = copy.deepcopy(
             nn.ModuleList([*augmentation._segments(used), *(augmentation.branches[c] for c in columns)])
         ).to(
@@ -117,6 +125,7 @@ class JointRun:
     def _samples(self, data: Any) -> Samples:
         return data if isinstance(data, Samples) else samples_of(data, prepare=self.before.prepare)
 
+    @keeping_buffers
     def _train(self) -> Iterator[Step]:
         recipe, parts = self.recipe, nn.ModuleList([self.segments, self.branches])
         losses = Recipe(
@@ -137,8 +146,9 @@ class JointRun:
             logits = []
             for k, segment in enumerate(self.segments):
                 x = segment(x)
-                if k < len(self.branches):
-                    logits.append(self.branches[k](x))
+                logits += [
+                    branch(x) for branch, size in zip(self.branches, self.sized, strict=True) if size.location == k
+                ]
             logits = torch.stack([*logits, x], dim=1)  # (n, E, C)
             loss = joint_loss(logits, labels, losses)
             optimizer.zero_grad()

@@ -6,7 +6,7 @@ to remember, so that a branch can take several steps on what one pass through th
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from math import prod
 
 import numpy as np
@@ -15,10 +15,12 @@ from torch import Tensor, nn
 
 from .graph import Location
 
-CELLS = {0: 1, 1: 32, 2: 8}
+CELLS = {0: 1, 1: 32, 2: 16}
 """Dimensions of the extent -> cells along each that a digest keeps at least, where there are as many."""
+MIDDLE = {0: 1, 1: 32, 2: 8}
+"""The same for what a branch of few convolutions reads."""
 COARSE = {0: 1, 1: 8, 2: 4}
-"""The same where no branch convolves: less to remember and to read again."""
+"""The same for what a branch without convolutions reads, and for all where none convolves: less to remember."""
 
 
 class Digest(nn.Module):
@@ -30,19 +32,24 @@ class Digest(nn.Module):
         self.last = location.layout == "tokens"
         extent = location.shape[:-1] if self.last else location.shape[1:]
         channels = location.shape[-1] if self.last else location.shape[0]
-        window = tuple(max(1, size // least[len(extent)]) for size in extent)
-        self.shape = (channels, *(size // w for size, w in zip(extent, window, strict=True)))
-        pools = {1: nn.AvgPool1d, 2: nn.AvgPool2d}
-        self.pool = nn.Identity() if prod(window) == 1 else pools[len(extent)](window)
+        self.pool, cells = pooled(extent, least)
+        self.shape = (channels, *cells)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.pool(x.movedim(-1, 1) if self.last else x)
 
 
-class Memory:
-    """The digests, labels and final logits of the last samples, as many as `megabytes` hold, in float16."""
+def pooled(extent: Sequence[int], least: Mapping[int, int]) -> tuple[nn.Module, tuple[int, ...]]:
+    """Average over windows of one size that leaves `least` cells along each axis or more, and the cells it leaves."""
+    window = tuple(max(1, size // least[len(extent)]) for size in extent)
+    cells = tuple(size // w for size, w in zip(extent, window, strict=True))
+    return (nn.Identity() if prod(window) == 1 else {1: nn.AvgPool1d, 2: nn.AvgPool2d}[len(extent)](window)), cells
 
-    def __init__(self, shapes: Mapping[int, Sequence[int]], classes: int, samples: int, megabytes: float):
+
+class Memory:
+    """The digests (of any keys), labels and final logits of the last samples, as many as `megabytes` hold, in float16."""
+
+    def __init__(self, shapes: Mapping[Hashable, Sequence[int]], classes: int, samples: int, megabytes: float):
         each = 2 * (sum(prod(shape) for shape in shapes.values()) + classes)
         self.room = int(min(samples, megabytes * 1e6 // each))
         self.digests = {k: torch.zeros(self.room, *shape, dtype=torch.float16) for k, shape in shapes.items()}
@@ -53,18 +60,18 @@ class Memory:
     def __len__(self) -> int:
         return min(self.seen, self.room)
 
-    def add(self, digests: Mapping[int, Tensor], logits: Tensor, labels: Tensor) -> None:
+    def add(self, digests: Mapping[Hashable, Tensor], logits: Tensor, labels: Tensor) -> None:
         """Remember a batch; the oldest samples make room."""
         if not self.room:
             return
         rows = torch.from_numpy(np.arange(self.seen, self.seen + len(labels)) % self.room)
-        for k, digest in digests.items():
-            self.digests[k][rows] = digest.to(torch.float16)
+        for k, kept in self.digests.items():
+            kept[rows] = digests[k].to(torch.float16)
         self.logits[rows], self.labels[rows] = logits.to(torch.float16), labels
         self.seen += len(labels)
 
-    def draw(self, count: int, generator: torch.Generator, wanted: Sequence[int]):
-        """Digests {location: (count, ...)} of the `wanted` locations, logits and labels of remembered samples."""
+    def draw(self, count: int, generator: torch.Generator, wanted: Sequence[Hashable]):
+        """Digests {key: (count, ...)} of the `wanted` keys, logits and labels of remembered samples."""
         rows = torch.randint(len(self), (count,), generator=generator)
         digests = {}
         for k in wanted:

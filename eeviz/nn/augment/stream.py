@@ -20,6 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..buffers import keeping_buffers
 from ..descent import parameter_groups, warm_cosine, write_state
 from .branches import Sized
 from .fused import fused, outputs
@@ -84,6 +85,7 @@ class Step:
     stage: str = "branches"
 
 
+@keeping_buffers
 def train_branches(
     segments: Sequence[nn.Module],
     branches: Sequence[nn.Module],
@@ -147,10 +149,14 @@ class _Learner:
         self.segments, self.branches, self.sized = fused(segments), branches, sized
         self.optimizer, self.recipe = optimizer, recipe
         self.digesters = {size.location: branch.digest for size, branch in zip(sized, branches, strict=True)}
+        # branches of one location that read equally many cells read the same tensor, kept once
+        self.keys = [(size.location, branch.cells) for size, branch in zip(sized, branches, strict=True)]
+        self.pools = {key: branch.pool for key, branch in zip(self.keys, branches, strict=True)}
         self.memory: Memory | None = None
-        if any(recipe.replays.get(size.design, 0) for size in sized):
+        again = [b for b, size in enumerate(sized) if recipe.replays.get(size.design, 0)]
+        if again:
             classes = branches[0].body[-1].out_features
-            shapes = {k: digest.shape for k, digest in self.digesters.items()}
+            shapes = {(k, cells): (self.digesters[k].shape[0], *cells) for k, cells in (self.keys[b] for b in again)}
             self.memory = Memory(shapes, classes, samples, recipe.memory)
 
     def step(self, x: Tensor, labels: Tensor, index: int) -> np.ndarray:
@@ -160,7 +166,7 @@ class _Learner:
         rounds = max((self.recipe.replays.get(size.design, 0) for size in self.sized), default=0)
         for again in range(rounds if self.memory is not None and len(self.memory) else 0):
             chosen = [b for b, size in enumerate(self.sized) if self.recipe.replays.get(size.design, 0) > again]
-            wanted = sorted({self.sized[b].location for b in chosen})
+            wanted = sorted({self.keys[b] for b in chosen})
             generator = _generator(self.recipe.seed, index, 2 + again)
             digests, logits, labels = self.memory.draw(self.recipe.batch, generator, wanted)
             self._learn(chosen, digests, logits, labels)
@@ -174,10 +180,11 @@ class _Learner:
             for x, labels in islice(batches(samples, vary, self.recipe.batch, self.recipe.seed, first), step - first):
                 self.remember(x, labels)
 
-    def remember(self, x: Tensor, labels: Tensor) -> tuple[dict[int, Tensor], Tensor]:
-        """Digests of a batch at every location, and the final logits."""
+    def remember(self, x: Tensor, labels: Tensor) -> tuple[dict[tuple, Tensor], Tensor]:
+        """What the branches read of a batch, {key: (N, channels, *cells)}, and the final logits."""
         with torch.no_grad():
-            digests, x = outputs(self.segments, self.digesters, x)
+            whole, x = outputs(self.segments, self.digesters, x)
+            digests = {(k, cells): pool(whole[k]) for (k, cells), pool in self.pools.items()}
         if self.memory is not None:
             self.memory.add(digests, x, labels)
         return digests, x
@@ -188,7 +195,7 @@ class _Learner:
         losses, right = [], []
         for b in chosen:
             self.branches[b].train()
-            own = self.branches[b].body(digests[self.sized[b].location])  # (n, C)
+            own = self.branches[b].body(digests[self.keys[b]])  # (n, C)
             hard = F.cross_entropy(own, labels, label_smoothing=recipe.label_smoothing)
             soft = F.log_softmax(own / recipe.softening, dim=1)
             divergence = F.kl_div(soft, target, reduction="batchmean") * recipe.softening**2
