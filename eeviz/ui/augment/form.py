@@ -49,9 +49,9 @@ class Form:
         )
         self.exits = widgets.BoundedIntText(value=asked.max_exits, min=1, max=4, **_look("early exits at most", 180))
         self.worst = widgets.BoundedFloatText(
-            value=1e3 * asked.worst_latency, min=0, max=1e9, step=1, **_look("worst latency at most", 230)
+            value=1e3 * asked.worst_latency, min=0, max=1e9, step=1, **_look("worst latency, ms (0: any)", 250)
         )
-        self.worst.tooltip = "Latency of a sample that leaves at the last exit, the model's own classifier; 0: any"
+        self.worst.tooltip = "At most so much for a sample that leaves last, at the model's own classifier; 0: no bound"
         self.words = widgets.HTML()
         self.checkpoint = Upload(
             status=app.status, on_file=files.take_checkpoint, label="Upload a checkpoint", accept=",".join(ENDINGS),
@@ -80,14 +80,7 @@ class Form:
                 self.checkpoint_row,
                 row(self.platform, self.numbers),
                 self.platform_row,
-                row(
-                    self.cost,
-                    self.drop,
-                    widgets.Label("pp below the model,"),
-                    self.exits,
-                    self.worst,
-                    widgets.Label("ms (0: any)"),
-                ),
+                row(self.cost, self.drop, widgets.Label("pp below the model,"), self.exits, self.worst),
                 self.words,
             ]
         )
