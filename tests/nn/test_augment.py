@@ -369,9 +369,23 @@ def test_every_option_is_told_by_the_signature():
     )
 
 
-def test_joint_fine_tuning_takes_one_design_a_location():
-    with pytest.raises(ValueError, match="at most one branch a location"):
-        JointRun(augmentation(), tones(50, 1), tones(50, 2), columns=[0, 1])
+def test_several_designs_of_a_location_are_fine_tuned_together():
+    before = augmentation()
+    run = JointRun(before, tones(60, 1), tones(50, 2), JointRecipe(epochs=1, batch=30), columns=[0, 1, 3])
+    list(run)
+    assert [size.location for size in run.sized] == [0, 0, 1]
+    made = run.result
+    assert made.records.exits == tuple(before.records.exits[k] for k in (0, 1, 3, -1))
+    assert made.records.position.tolist() == [0, 0, 1, 2]
+    assert made.collect(tones(50, 2)).predicted.tolist() == made.records.predicted.tolist()
+    for before_it, after in zip((before.branches[k] for k in (0, 1, 3)), made.branches, strict=True):
+        assert not torch.equal(before_it.body[-1].weight, after.body[-1].weight)
+
+
+@pytest.mark.parametrize("columns", [[], [1, 0], [0, 0], [0, 99]])
+def test_joint_fine_tuning_refuses_columns_that_are_none(columns):
+    with pytest.raises(ValueError, match="expected rising indices"):
+        JointRun(augmentation(), tones(50, 1), tones(50, 2), columns=columns)
 
 
 def test_with_a_platform_the_segments_are_mapped_too():
