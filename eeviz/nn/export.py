@@ -162,22 +162,32 @@ def _to_onnx(module: nn.Module, x: Tensor, path: Path) -> None:
             raise ValueError(f"{path.name}: an operator cannot be exported to ONNX ({error}).") from error
 
 
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0][:300]
+
+
 def check(path: Path, module: nn.Module, x: Tensor) -> float:
     """Largest difference between onnxruntime and PyTorch, relative to the largest output, over batches of several sizes.
 
-    Raises ValueError when it exceeds 1e-4.
+    Raises ValueError when it exceeds 1e-4, and when onnxruntime cannot load or run the file.
     """
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    options.log_severity_level = 4  # what fails is raised
+    try:
+        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        raise ValueError(f"{path.name}: onnxruntime cannot load it ({_first_line(error)}).") from error
     worst = 0.0
     for size in {*BATCHES, len(x)}:
         part = x[torch.arange(size) % len(x)]
         with torch.no_grad():
             expected = module(part).numpy()
-        found = session.run(None, {"x": np.ascontiguousarray(part.numpy())})[0]
+        try:
+            found = session.run(None, {"x": np.ascontiguousarray(part.numpy())})[0]
+        except Exception as error:
+            raise ValueError(f"{path.name}: onnxruntime fails on {size} samples ({_first_line(error)}).") from error
         if found.shape != expected.shape:
             raise ValueError(
                 f"{path.name}: onnxruntime gives {found.shape} for {size} samples, PyTorch {expected.shape}."

@@ -10,9 +10,13 @@ torch = pytest.importorskip("torch")
 import torch.nn.functional as F  # noqa: E402
 from torch import nn  # noqa: E402
 
+from eeviz.core.policy import Policy  # noqa: E402
 from eeviz.nn import known  # noqa: E402
+from eeviz.nn.augment.branches import DESIGNS, build, designs_for  # noqa: E402
 from eeviz.nn.augment.graph import analyse, segment_macs  # noqa: E402
+from eeviz.nn.export import export  # noqa: E402
 from eeviz.nn.macs import count_macs  # noqa: E402
+from eeviz.nn.network import EarlyExitNetwork  # noqa: E402
 
 from .architectures import FAMILIES, make  # noqa: E402
 
@@ -61,6 +65,23 @@ def test_macs_of_segments_add_up_to_the_models(name):
         cumulative += piece
         assert location.macs == cumulative
     assert all(piece > 0 for piece in pieces[: len(graph.locations)]), "two locations of equal cost"
+
+
+@pytest.mark.parametrize("name", [*FAMILIES, *KNOWN])
+def test_every_family_is_given_branches_and_exported(name, tmp_path):
+    """Each file against PyTorch at several batch sizes: a batch size that was made a constant would show."""
+    pytest.importorskip("onnxruntime")
+    graph = analysed(name)[0]
+    chosen = sorted({0, len(graph.locations) // 2})
+    *body, final = graph.segments(chosen)
+    heads = []
+    for place in (graph.locations[c] for c in chosen):
+        heads.append(build(place, designs_for(place, DESIGNS)[-1], graph.classes, 0.05 * graph.macs)[1].eval())
+    position = [*range(len(chosen)), len(body) - 1]
+    network = EarlyExitNetwork(body, [*heads, final], graph.example.shape[1:], position=position).eval()
+    done = export(network, Policy([0.5] * len(chosen)), tmp_path)
+    assert done.difference <= 1e-4
+    assert len(done.files) == 2 * len(chosen) + 2
 
 
 def test_locations_of_the_residual_network_are_its_blocks():

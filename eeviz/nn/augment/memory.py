@@ -36,7 +36,7 @@ class Digest(nn.Module):
         self.shape = (channels, *cells)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.pool(x.movedim(-1, 1) if self.last else x)
+        return self.pool(x.movedim(x.ndim - 1, 1) if self.last else x)  # counted from the end ONNX gets it wrong
 
 
 def pooled(extent: Sequence[int], least: Mapping[int, int]) -> tuple[nn.Module, tuple[int, ...]]:

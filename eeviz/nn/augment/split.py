@@ -9,6 +9,14 @@ from torch import Tensor, fx, nn
 
 from .trace import BATCHES, Traced
 
+_METHODS = {
+    torch.ops.aten.view.default: "view",
+    torch.ops.aten.reshape.default: "reshape",
+    torch.ops.aten.expand.default: "expand",
+    torch.ops.aten.repeat.default: "repeat",
+}
+"""Operators of torch.export as methods, which keep a batch size open when a segment is traced again for ONNX."""
+
 
 def free_nodes(traced: Traced) -> set[fx.Node]:
     """Nodes that every segment can compute by itself: weights, and numbers or tensors that follow from shapes alone."""
@@ -66,7 +74,10 @@ class _Builder:
         return self.made[node]
 
     def copy(self, node: fx.Node) -> None:
-        self.made[node] = self.graph.node_copy(node, self.get)
+        if node.target in _METHODS and not node.kwargs:
+            self.made[node] = self.graph.call_method(_METHODS[node.target], fx.node.map_arg(node.args, self.get))
+        else:
+            self.made[node] = self.graph.node_copy(node, self.get)
 
     def _number(self, one, two):
         if isinstance(one, (tuple, list)):
