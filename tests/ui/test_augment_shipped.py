@@ -32,7 +32,8 @@ def test_it_is_decided_on_for_the_platform_asked_for(opened):
     assert state.selected.accuracy >= state.trained.final - 0.005 - 1e-12
     assert state.selected.figures["energy"]["saving"] > 0.5
     assert [item["key"] for item in opened.panel.drawing.items] == ["ours", "path"]
-    assert "mean recall of N, S and V" in opened.locations.value
+    for shown in (opened.locations, opened.depth.sentence):
+        assert "mean recall of N, S and V" in shown.value
 
 
 def test_numbers_of_four_bytes_hold_four_times_as_much(opened):
@@ -79,6 +80,18 @@ def test_a_worst_case_is_kept_and_asked_of_the_shortest_path_too(opened):
     opened.state.settings = before
     opened.runline.press("decide")
     assert opened.state.phase == "done"
+
+
+def test_without_a_network_this_machine_is_its_rates(opened):
+    before = opened.state.settings
+    opened.form.platform.value = "this-host"
+    opened.runline.press("decide")
+    assert opened.state.decision.mapping.platform.name == "this-host"
+    assert not any(piece.seconds for piece in opened.state.decision.mapping.segments.pieces)
+    base = opened.state.selected.figures["energy"]["static"]
+    assert opened.static_points[-1].mean_cost == pytest.approx(base)  # computed alike: the last is the base itself
+    opened.state.settings = before
+    opened.runline.press("decide")
 
 
 def test_it_opens_in_the_explorer_with_the_test_patients_as_report(opened):

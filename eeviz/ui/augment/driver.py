@@ -198,7 +198,9 @@ class Driver:
 
     def _beside(self, trained: Trained, decision: Decision) -> Iterator:
         yield work.beside(trained, decision)
-        yield Static(decision, static_points(decision.settings, decision.mapping.platform))
+        mapping = decision.mapping
+        clocked = any(piece.seconds for piece in mapping.segments.pieces)
+        yield Static(decision, static_points(decision.settings, mapping.platform, clocked))
 
     def _written_files(self, training, one, classes, deliver) -> Iterator:
         data = training.archive(one, classes)

@@ -44,6 +44,8 @@ class RunLine(runline.RunLine):
             if state.trained is not None:
                 allowed.append("decide")
         missing, words = self.app.missing, _WORDS[state.phase]
+        if state.phase == "idle" and "shipped" in allowed:
+            words = "Nothing has run yet: press Start, or Shipped result to see a finished one."
         if state.phase == "stopped" and "resume" not in allowed:
             words = "Stopped."
         if state.phase == "done" and state.beside is None:

@@ -15,10 +15,10 @@ DEMOS = ("fashion", "ecg")
 """Models whose demo, of the same name, holds static networks of other widths."""
 
 
-def static_points(settings: Settings, platform: Platform) -> tuple[Point, ...]:
+def static_points(settings: Settings, platform: Platform, clocked: bool = False) -> tuple[Point, ...]:
     """Accuracy on all of the demo's validation split, mean cost at the cheapest place, by rising cost; () without any.
 
-    Networks that the platform's memory cannot hold are left out; costs other than MACs need PyTorch.
+    clocked : on this machine they are run, not computed from its rates: as the model beside them was. Networks that the platform's memory cannot hold are left out; costs other than MACs need PyTorch.
     """
     if settings.model not in DEMOS or (settings.cost != "macs" and not is_installed("torch")):
         return ()
@@ -30,7 +30,7 @@ def static_points(settings: Settings, platform: Platform) -> tuple[Point, ...]:
     points = []
     for network in networks:
         try:
-            cost = network.macs if settings.cost == "macs" else _cheapest(demo, network, settings, platform)
+            cost = network.macs if settings.cost == "macs" else _cheapest(demo, network, settings, platform, clocked)
         except ValueError:  # no memory holds it
             continue
         accuracy = np.average(network.right("validation"), weights=demo.validation.weight)
@@ -38,10 +38,12 @@ def static_points(settings: Settings, platform: Platform) -> tuple[Point, ...]:
     return tuple(sorted(points, key=lambda point: point.mean_cost))
 
 
-def _cheapest(demo: Demo, network: StaticNetwork, settings: Settings, platform: Platform) -> float:
+def _cheapest(demo: Demo, network: StaticNetwork, settings: Settings, platform: Platform, clocked: bool) -> float:
     from ...nn.augment.processors import segments_on
+    from ...nn.describe import describe
     from ...nn.static import static_network
 
-    segments = segments_on(platform, static_network(demo.name, network.width), BITS[settings.numbers])
+    built, size = static_network(demo.name, network.width), BITS[settings.numbers]
+    segments = segments_on(platform, built, size) if clocked else describe(built, size, size)
     costs = (platform.cost(segments, a)[settings.cost].static for a in fitting(platform, segments))
     return float(min(costs))

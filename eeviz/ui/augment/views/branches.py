@@ -49,7 +49,12 @@ def draw(app) -> Drawing:
 
 
 def describe(app) -> str:
-    state = app.state
+    """Where it stands, then what a reader should know of this run: missing classes, data divided, weights moved."""
+    anatomy = app.state.anatomy
+    return " ".join([_stands(app.state), *(() if anatomy is None else anatomy.notes)])
+
+
+def _stands(state) -> str:
     anatomy, learning, trained = state.anatomy, state.learning, state.trained
     if anatomy is None:
         return (
