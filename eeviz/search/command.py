@@ -1,7 +1,7 @@
 """python -m eeviz search: a search without a notebook.
 
-Searches a space of early-exit networks for low error at low average cost, on the supernet that ships with eeviz. Prints
-the best network at every budget. Ctrl-C ends it at any time; with --store everything evaluated is kept.
+Searches a space of early-exit networks for low error at low average cost, on the supernet that ships with eeviz or with one
+trained network. Prints the best network at every budget. Ctrl-C ends it at any time; with --store everything evaluated is kept.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..core.space import SearchSpace
-from ..hardware import names
+from ..hardware import named, names
 from .evaluate import Evaluator
 from .evolution import ALGORITHMS
 from .methods import METHODS
@@ -29,11 +29,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = __doc__.partition("\n\n")[2]
     parser.add_argument("--space", default="compact", help="search space (default: compact)")
     parser.add_argument("--dataset", default="fashion-mnist", help="data to classify (default: fashion-mnist)")
+    parser.add_argument("--network", type=Path, metavar="FOLDER", help="search the exits, bits and thresholds of one trained "
+                        "network, of python -m eeviz.nn.make_network: its space and data")  # fmt: skip
     parser.add_argument("--method", default="two-level", choices=list(METHODS), help="how candidates are proposed and "
                         "scored: two-level, ours; a published method; or random (default: two-level)")  # fmt: skip
     parser.add_argument("--cost", default="macs", help="name of the cost to trade error against (default: macs)")
     parser.add_argument("--hardware", help=f"what latency, energy and memory are of: {', '.join(names())}")
-    unit = "in the unit of --cost (MACs; seconds for latency), say 2500000 or 2.5M"
+    unit = (
+        "in the unit of --cost (MACs; cycles, J, J·cycles or B of an accelerator, s of a platform), say 2500000 or 2.5M"
+    )
     parser.add_argument("--max-cost", type=number, metavar="COST", help=f"hard bound on the average cost, {unit}")
     parser.add_argument("--max-worst", type=number, metavar="COST", help="hard bound on the cost of the worst case")
     parser.add_argument("--evaluations", type=int, help="budget in evaluations (default: 60)")
@@ -79,11 +83,13 @@ def command(arguments: argparse.Namespace, say: Callable[[str], None], evaluator
 
 def _run(arguments: argparse.Namespace, evaluator: Evaluator | None) -> SearchRun:
     budget = {"seconds": arguments.seconds, "workers": arguments.workers}
+    if evaluator is None and arguments.network is not None:
+        evaluator = _of_network(arguments.network, arguments.hardware)
     if arguments.resume:
         if arguments.store is None:
             raise ValueError("--resume needs --store: the file with the run to go on with.")
         return resume(arguments.store, evaluations=arguments.evaluations, evaluator=evaluator, **budget)
-    space = SearchSpace.preset(arguments.space)
+    space = evaluator.space if arguments.network is not None else SearchSpace.preset(arguments.space)
     if evaluator is None:
         options = {"images": arguments.images or None, "provider": arguments.hardware}
         evaluator = supernet_evaluator(space, arguments.dataset, **options)
@@ -111,6 +117,12 @@ def _run(arguments: argparse.Namespace, evaluator: Evaluator | None) -> SearchRu
             "or choose another file or seed."
         )
     return run
+
+
+def _of_network(folder: Path, hardware: str | None) -> Evaluator:
+    from .quantized import QuantizedEvaluator
+
+    return QuantizedEvaluator.of(folder, None if hardware is None else named(hardware))
 
 
 def _follow(run: SearchRun, arguments: argparse.Namespace, say: Callable[[str], None]) -> int:
@@ -166,6 +178,10 @@ def _say_front(run: SearchRun, say: Callable[[str], None]) -> None:
     say(f"\n{'accuracy':>9} {'average':>12} {'worst case':>12}  candidate    ({front.unit}, on search-validation)")
     shown = sorted({front.within(budget) for budget in run.budgets} - {None})
     for i in shown:
-        say(
-            f"{front.accuracy[i]:>9.2%} {front.mean_cost[i]:>12,.0f} {front.worst_cost[i]:>12,.0f}  {front.candidate[i]}"
-        )
+        mean, worst = (_figure(values[i], front.unit) for values in (front.mean_cost, front.worst_cost))
+        say(f"{front.accuracy[i]:>9.2%} {mean:>12} {worst:>12}  {front.candidate[i]}")
+
+
+def _figure(value: float, unit: str) -> str:
+    """A cost without its unit: whole where it is counted, else four digits."""
+    return f"{value:,.0f}" if unit in ("MACs", "cycles", "B") else f"{value:.4g}"

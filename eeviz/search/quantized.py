@@ -7,6 +7,7 @@ choices of a backbone's bits come from one forward pass.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
@@ -37,6 +38,18 @@ class QuantizedEvaluator:
     dataset: str
     folder: str
     provider: CostProvider | None = None
+
+    @classmethod
+    def of(cls, folder: str | Path, provider: CostProvider | None = None) -> QuantizedEvaluator:
+        """On the data set that the network in `folder` was trained on. Raises ValueError where the folder does not say it."""
+        path = Path(folder) / "space.json"
+        try:
+            dataset = json.loads(path.read_text(encoding="utf-8"))["dataset"]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ValueError(
+                f"{folder} holds no network of python -m eeviz.nn.make_network ({type(error).__name__}: {error})."
+            ) from error
+        return cls(str(dataset), str(folder), provider)
 
     def __reduce__(self):
         return QuantizedEvaluator, (self.dataset, self.folder, self.provider)

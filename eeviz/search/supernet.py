@@ -155,6 +155,12 @@ def supernet_evaluator(
     """
     if (space.name, dataset) not in FOLDERS:
         known = "; ".join(f"{s} on {d}" for s, d in FOLDERS)
+        if "bits" in space.index:
+            raise ValueError(
+                f"the space {space.name!r} is searched with one trained network: train it with python -m "
+                f"eeviz.nn.make_network --space {space.name} and name its folder (--network FOLDER, or "
+                "evaluator=QuantizedEvaluator.of(folder))."
+            )
         raise ValueError(
             f"no supernet of the space {space.name!r} on {dataset!r} ships with eeviz (there is: {known}): train one "
             "with python -m eeviz.nn.make_supernet and pass evaluator=SupernetEvaluator(dataset, folder)."

@@ -1,5 +1,6 @@
 """Searches with hardware costs: objectives, bounds, stored runs; and bits as genes."""
 
+import argparse
 import pickle
 
 import numpy as np
@@ -16,6 +17,7 @@ from eeviz.hardware import Accelerator, named, names
 from eeviz.nn.planned import build
 from eeviz.nn.planned_file import load_network, load_space, save_network
 from eeviz.search import quantized
+from eeviz.search.command import _figure, add_arguments, command
 from eeviz.search.quantized import QuantizedEvaluator
 from eeviz.search.resume import resume
 from eeviz.search.supernet import supernet_evaluator
@@ -77,7 +79,13 @@ def bits_evaluator(tmp_path, monkeypatch):
     """A small network of zniber, untrained, and a small data set for it."""
     space = SearchSpace.preset("zniber", input=(1, 16, 16), classes=3, width=0.1)
     genome = (0, *[1] * 11, 0)
-    save_network(build(space.decode(genome).plan, seed=2, mean=0.4, std=0.3), space, genome, tmp_path / "net")
+    save_network(
+        build(space.decode(genome).plan, seed=2, mean=0.4, std=0.3),
+        space,
+        genome,
+        tmp_path / "net",
+        {"dataset": "noise"},
+    )
     rng = np.random.default_rng(5)
 
     def load(name, split):
@@ -152,3 +160,29 @@ def test_a_published_method_takes_the_one_threshold_from_its_gene(bits_evaluator
             for i in range(len(candidate.points)):
                 kept = [t for t in candidate.points.policy(i).thresholds if t is not None]
                 assert kept == pytest.approx([option] * len(kept))
+
+
+def test_the_command_searches_bits_exits_and_thresholds_of_one_network(bits_evaluator, tmp_path, monkeypatch):
+    monkeypatch.setattr(QuantizedEvaluator, "_costs", lambda self, plan: {"macs": plan.macs()})
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+
+    def call(*words):
+        said = []
+        return command(parser.parse_args([*map(str, words), "--method", "random"]), said.append), "\n".join(said)
+
+    network = ("--network", bits_evaluator.folder)
+    code, said = call(*network, "--evaluations", 2, "--store", tmp_path / "a.db")
+    assert code == 0, said
+    code, said = call(*network, "--evaluations", 3, "--store", tmp_path / "a.db", "--resume")
+    assert code == 0, said
+    assert "accuracy" in said
+    assert _figure(1.25e-6, "J·cycles") == "1.25e-06"
+    assert _figure(2.5e6, "cycles") == "2,500,000"
+    code, said = call("--space", "zniber")
+    assert code == 1
+    assert "make_network" in said
+    assert "--network" in said
+    code, said = call("--network", tmp_path)
+    assert code == 1
+    assert "holds no network" in said
