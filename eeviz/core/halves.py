@@ -37,9 +37,9 @@ class Crossed:
     static: float
 
     def __repr__(self) -> str:
-        return (
-            f"Crossed(asked for a drop of {self.asked:.2%}: {self.drop.value:.2%} at {self.saving.value:.1%} less cost)"
-        )
+        name, value = next(iter(self.condition.items()))
+        asked = f"{name}={value:g}" if np.ndim(value) == 0 else name
+        return f"Crossed({asked}: a drop of {self.drop.value:.2%} at {self.saving.value:.1%} less cost)"
 
     @property
     def accuracy(self) -> float:

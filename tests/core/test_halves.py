@@ -64,6 +64,7 @@ def test_figures_are_those_of_routing_each_half_with_the_others_policy():
 def test_larger_drops_save_more():
     none, some = crossed(table(), [{"max_drop": 0.0}, {"max_drop": 0.03}], shuffles=2)
     assert some.saving.value > none.saving.value > 0
+    assert repr(some).startswith("Crossed(max_drop=0.03: a drop of ")
 
 
 def test_logits_are_needed_only_to_fit_temperatures():
@@ -86,6 +87,7 @@ def test_other_conditions():
     cheap, equal = crossed(records, [{"max_cost": 40}, {"as_good_as": poor}], shuffles=2)
     assert cheap.spent.mean() < 44
     gain = equal.against(poor)
+    assert repr(equal).startswith("Crossed(as_good_as: ")
     assert -0.05 < gain.value < 0.1
     assert gain.value == pytest.approx(equal.accuracy - poor.mean())
     assert equal.saving.value > 0.3
