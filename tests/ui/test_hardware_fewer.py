@@ -43,6 +43,16 @@ def test_bits_are_measured_held_and_tuned_again(tmp_path):
     # agreement of 8 bits with floats is what calibration is judged by
     same = (answers_.tune.predicted[:, -1] == records.predicted[0::2, -1]).mean()
     assert same > 0.9
+    app.explore_button.click()  # bits beside the thresholds
+    assert app.below.explorer.state.records.exits == ("exit 1 8/8", "exit 2 8/8", "final 8/8")
+
+    # int8 files, compared with what the page shows
+    sent = []
+    app.page.send = lambda content, buffers=(): sent.append((content["name"], buffers))
+    app.int8_button.click()
+    assert app.status.level != "error", app.status.details
+    assert sent[0][0] == "early-exit-int8.zip"
+    assert "they predict what the network rounded to 8/8 predicts" in app.status.message
 
     # without training images fine-tuning says what to give; what was answered stays
     app.runline.press("fine_tune")

@@ -19,6 +19,7 @@ from eeviz.ui.hardware.lab import own_network
 from eeviz.ui.hardware.networks import Networks
 from eeviz.ui.hardware.settings import Settings, from_query, to_code, to_query
 from eeviz.ui.hardware.state import HardwareState
+from eeviz.ui.hardware.views.depth import elsewhere
 
 EDGE = Accelerator("edge_tpu_like")
 
@@ -50,8 +51,8 @@ def test_the_layers_add_up_to_the_costs(app):
     assert read.layers.cycles.sum() == pytest.approx(costs["latency"].at(everything)[-1])
     assert read.layers.energy.sum() == pytest.approx(costs["energy"].at(everything)[-1])
     drawn = app.depth.figure.data
-    latency = [t for t in drawn if t.yaxis == "y3"]
-    energy = [t for t in drawn if t.yaxis == "y2"]
+    latency = [t for t in drawn if t.yaxis == "y3" and t.type == "bar"]
+    energy = [t for t in drawn if t.yaxis == "y2" and t.type == "bar"]
     assert sum(t.y.sum() for t in latency) == pytest.approx(read.layers.cycles.sum())
     assert {t.name for t in latency} == {"backbone", "exit 1", "exit 2", "final"}
     assert [t.name for t in energy] == ["multiplying", *read.layers.memories]
@@ -60,6 +61,20 @@ def test_the_layers_add_up_to_the_costs(app):
     used = [t for t in drawn if t.yaxis == "y4"]
     assert sum(len(t.x) for t in used) == sum(isinstance(s, Operation) for s in read.steps)
     assert "without exits" in app.strip.value
+
+
+def test_what_macs_tell_is_drawn_over_the_bars(app):
+    table = app.state.reading.layers
+    lines = {t.yaxis: t for t in app.depth.figure.data if t.name == "if MACs told it"}
+    share = table.macs[table.macs > 0] / table.macs.sum()
+    assert np.allclose(lines["y3"].y, share * table.cycles.sum())
+    assert list(lines["y3"].x) == (np.flatnonzero(table.macs) + 1).tolist()
+    assert lines["y2"].y.sum() / lines["y2"].y[0] == pytest.approx(1 / share[0])
+    moved = np.maximum(table.cycles / table.cycles.sum() - table.macs / table.macs.sum(), 0).sum()
+    assert elsewhere(table, table.cycles) == pytest.approx(moved)
+    assert f"{100 * moved:.1f} % of the latency" in app.depth.sentence.value
+    fronts, cost = app.state.fronts, "energy x latency"
+    assert f"{100 * fronts.extra('macs', cost, ASKED.max_drop):.1f} % dearer" in app.strip.value
 
 
 def test_heads_use_little_of_the_array_and_the_page_says_so(app):

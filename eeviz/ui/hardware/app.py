@@ -23,8 +23,9 @@ from .fewer import AMOUNTS
 from .form import Form
 from .hostline import HostLine
 from .networks import Networks
+from .rounding import EIGHT
 from .runline import RunLine
-from .settings import COSTS, Settings, to_code, to_query, word
+from .settings import COSTS, Settings, hardware_words, pair_words, to_code, to_query, word
 from .state import HardwareState
 from .views import bits, chosen, depth, fronts, shares
 
@@ -97,7 +98,9 @@ class HardwareApp:
         """Open the records of the network in the explorer below, charged with the accelerator's costs."""
         records, policy, report = self._shown()
         asked = self.state.settings
-        self.below.show(self.state.subject.title, records, policy, report, asked.cost)
+        whose = "of the rounded network" if self.state.fronts.rounded else "of the network as it was trained"
+        note = f"Costs: {hardware_words(asked.accelerator)}, {pair_words(asked.pair)}. Answers {whose}."
+        self.below.show(self.state.subject.title, records, policy, report, asked.cost, note)
         self.status.info("The explorer is open below, at these thresholds and with the accelerator's costs.")
 
     def download_records(self) -> None:
@@ -108,11 +111,20 @@ class HardwareApp:
             records.save(path)
             self.page.download("records.npz", path.read_bytes())
 
+    def export(self) -> None:
+        """The network as int8 files, compared with the rounding on show."""
+        self.driver.rounding.export(self._deliver)
+
+    def _deliver(self, made) -> None:
+        self.page.download("early-exit-int8.zip", made.data, "application/zip")
+        self.status.info(made.words())
+
     def _shown(self):
         state = self.state
         if state.fronts is None or state.subject is None:
             raise ValueError("there are no answers with costs to open: wait, or choose a network that has answers.")
-        return work.exploring(state.subject, state.fronts, state.settings.cost, state.settings.max_drop)
+        asked = state.settings
+        return work.exploring(state.subject, state.fronts, asked.pair, asked.cost, asked.max_drop)
 
     # -- the page ---------------------------------------------------------------------------------------------------
     def _views(self) -> list[LabView]:
@@ -137,12 +149,16 @@ class HardwareApp:
             self, "Download records", "What every exit answers, with the accelerator's costs", self.download_records,
             "writing the records",
         )  # fmt: skip
+        self.int8_button = button(
+            self, "Download int8 (ONNX)", "Segments and exits for onnxruntime, compared with the network rounded to 8/8",
+            self.export, "writing int8 files",
+        )  # fmt: skip
         self.foot = Foot(self)
         children = [widgets.HTML(f"<style>{stylesheet('app.css')}</style>"), self.page]
         children += [] if "form" in hide else [self.form.box]
         children += [self.hostline, self.status, self.doing, self.strip, self.notes]
         children += [widgets.VBox([heading(self.depth.title), self.depth.box], layout=column), first]
-        children += [row(self.explore_button, self.records_button, self.onward)]
+        children += [row(self.explore_button, self.records_button, self.int8_button, self.onward)]
         children += (
             [] if "bits" in hide else [heading("Fewer bits"), self.runline, row(self.amount), self.bits.box, self.pairs]
         )
@@ -205,7 +221,14 @@ class HardwareApp:
 
     def _again(self) -> None:
         """The page has been drawn: what was set while it was on its way may have been lost, so it is sent once more."""
-        for widget in (*self._texts, self.runline, self.hostline, self.explore_button, self.records_button):
+        for widget in (
+            *self._texts,
+            self.runline,
+            self.hostline,
+            self.explore_button,
+            self.records_button,
+            self.int8_button,
+        ):
             widget.send_state()
         for view in self._views():
             if view.figure is not None:
@@ -223,7 +246,10 @@ class HardwareApp:
         self.strip.value, self.notes.value = strips.headline(state), strips.notes(state)
         words = f'<span class="ee-sentence">{escape(state.words)}</span>' if state.words else ""
         self.doing.value = f'<div role="status" aria-live="polite" style="min-height:20px">{words}</div>'
-        self.explore_button.disabled = self.records_button.disabled = state.fronts is None
+        none = state.fronts is None
+        self.explore_button.disabled = self.records_button.disabled = none
+        eight = not none and state.settings.pair == EIGHT and state.subject is not None and state.subject.can_round
+        self.int8_button.disabled = not eight or bool(state.rounding) or bool(self.missing)
 
     def _list(self) -> None:
         state = self.state

@@ -6,9 +6,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 
+from ...core.policy import Policy
 from ...jobs import Job, JobState
 from ..guard import Status
-from . import fewer
+from . import fewer, int8
 from .networks import Subject
 from .settings import FLOAT, PAIRS, pair_words
 from .state import Answers, HardwareState
@@ -17,6 +18,9 @@ SAYING_SECONDS = 0.2
 """The page hears of steps at most this often."""
 CALIBRATED = "bits"
 LEARNING = "fine-tuning"
+FILES = "int8 files"
+EIGHT = ("8/8", "8/8")
+DOING = {CALIBRATED: "the measurement", LEARNING: "fine-tuning", FILES: "writing int8 files"}
 
 
 class Rounding:
@@ -28,6 +32,7 @@ class Rounding:
         self._known: dict[str, dict[tuple[str, ...], Answers]] = {}
         self._asked = threading.Event()  # training is asked to end
         self._of = ""  # the network whose answers are under way
+        self._deliver: Callable[[int8.Int8], None] = lambda _: None
         self._job = Job(self._take, self._ended, inline=inline)
 
     # -- what the page asks for ------------------------------------------------------------------------------------
@@ -50,6 +55,20 @@ class Rounding:
             raise ValueError(f"count: expected a number of training images, or 0 for all, got {count}.")
         self._asked.clear()
         self._start(subject, LEARNING, lambda: self._fine_tune(subject, pair, count))
+
+    def export(self, deliver: Callable[[int8.Int8], None]) -> None:
+        """Write int8 files with the thresholds on show and hand them to `deliver`; fine-tuned where it was."""
+        subject, state = self._ready(), self.state
+        asked, shown = state.settings, state.fronts
+        if asked.pair != EIGHT:
+            raise ValueError("int8 files hold 8 bits throughout: choose 8/8 for the backbone and the exits.")
+        if shown is None:
+            raise ValueError("wait until the thresholds are solved.")
+        policy = shown.fronts[asked.cost].policy(shown.index(asked.cost, asked.max_drop))
+        trained = self.trained.get((subject.name, EIGHT))
+        network = None if trained is None else trained.network
+        self._deliver = deliver
+        self._start(subject, FILES, lambda: self._export(subject, policy, network))
 
     def stop(self) -> None:
         """End what is running. Training ends after its step and answers with what it has learnt; a second stop drops that."""
@@ -133,10 +152,16 @@ class Rounding:
             else:
                 yield None  # so that a cancelled run ends here
 
+    def _export(self, subject: Subject, policy: Policy, trained) -> Iterator:
+        for event in int8.written(subject, policy, trained):
+            yield event if isinstance(event, int8.Int8) else (*event, FILES)
+
     def _take(self, result) -> None:
         if isinstance(result, Answers):
             known = self._known[self._of] = {**self.known(self._of), result.key: result}
             self.state.answers = known
+        elif isinstance(result, int8.Int8):
+            self._deliver(result)
         elif result is not None:
             self._say(*result)
 
@@ -146,6 +171,6 @@ class Rounding:
         label = self.state.rounding.get("label")
         self.state.rounding = {}
         if job.state is JobState.FAILED:
-            self.status.fail(job.error, "fine-tuning" if label == LEARNING else "the measurement")
-        if FLOAT in self.state.answers:
+            self.status.fail(job.error, DOING.get(label, ""))
+        if label != FILES and FLOAT in self.state.answers:
             self._again()

@@ -53,8 +53,11 @@ def _spared(fronts: Fronts, asked: Settings) -> list[tuple[str, str, str]]:
     index = fronts.index(asked.cost, asked.max_drop)
     cells = []
     for cost in dict.fromkeys((asked.cost, "macs")):
-        saved = fronts.saved(asked.cost, cost, index)
-        cells.append((f"{word(cost)} saved", text.percent(saved), "mean; chosen here, so optimistic"))
+        said = "mean; chosen here, so optimistic"
+        if cost != asked.cost:
+            extra = fronts.extra(cost, asked.cost, asked.max_drop)
+            said = f"choosing by {word(cost)}: {text.percent(extra)} dearer"
+        cells.append((f"{word(cost)} saved", text.percent(fronts.saved(asked.cost, cost, index)), said))
     front = fronts.fronts[asked.cost]
     cells.append(("accuracy", text.percent(front.accuracy[index], 2), drop_words(asked)))
     return cells

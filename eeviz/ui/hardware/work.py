@@ -16,7 +16,7 @@ from ...core.workload import Operation
 from ...hardware import Accelerator, Roofline, named
 from ...hardware.clock import Clocked, Clocks, clock
 from .networks import Subject
-from .settings import COSTS, HOSTS, Settings, bits_of, fitting, hardware_words, pair_words
+from .settings import COSTS, FLOAT, HOSTS, Settings, bits_of, fitting, hardware_words, pair_words
 from .state import Fronts, Machine, Reading
 
 BOTH = (FP32, INT8)
@@ -147,13 +147,17 @@ def charges(subject: Subject, settings: Settings, clocks: Iterable[Clocked] = ()
 
 
 def exploring(
-    subject: Subject, shown: Fronts, cost: str, max_drop: float
+    subject: Subject, shown: Fronts, pair: tuple[str, str], cost: str, max_drop: float
 ) -> tuple[ExitRecords, Policy, Callable | None]:
-    """Records, policy and report for the explorer, charged with the accelerator's costs."""
+    """Records, policy and report for the explorer, charged with the accelerator's costs. pair : bits of the answers."""
     from ..search.opened import one_design_each
 
     policy = shown.fronts[cost].policy(shown.index(cost, max_drop))
     records, policy = one_design_each(shown.records, policy)
+    if shown.rounded and pair != FLOAT:  # each threshold stands beside the bits of its exit
+        bits = (*[pair[1]] * (records.exits_count - 1), pair[0])
+        names = (f"{name.split(', ', 1)[0]} {b}" for name, b in zip(records.exits, bits, strict=True))
+        records = replace(records, exits=tuple(names))
     report = None
     if subject.report is not None and not shown.rounded:
         costs = shown.records.costs

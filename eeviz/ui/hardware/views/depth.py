@@ -62,6 +62,7 @@ def draw(app) -> Drawing:
                 hovertemplate="%{customdata}<br>%{y:.1f} % of the array<extra>" + name + "</extra>",
             )
         )  # fmt: skip
+    traces += [_told(table, app, axis, values) for axis, values in (("y2", table.energy / scale), ("y3", table.cycles))]
     return Drawing(traces, style.layout(HEIGHT, **_axes(table, read, style, unit)))
 
 
@@ -131,7 +132,7 @@ def _bands(table, style, exits: int) -> dict:
 
 def _names(table, style, app) -> dict:
     """Names of the parts above them, in short where they are narrow."""
-    room = max(320, (app.page.width or 1200) - 100) / len(table)
+    room = _room(table, app)
     said = [
         name
         if room * (last - first + 1) >= NARROW * style.size / 13
@@ -148,6 +149,31 @@ def _names(table, style, app) -> dict:
         hoverinfo="skip",
         showlegend=False,
     )
+
+
+def _told(table, app, axis: str, values: np.ndarray) -> dict:
+    """Lines over the bars: what each layer would take if the cost followed its MACs."""
+    style = app.style
+    busy = np.flatnonzero(table.macs > 0)
+    return scatter(
+        x=busy + 1, y=table.macs[busy] / (table.macs.sum() or 1.0) * values.sum(), yaxis=axis, mode="markers",
+        name="if MACs told it", legendgroup="told", showlegend=axis == "y2",
+        marker={"symbol": "line-ew-open", "size": min(22, max(5, 0.8 * _room(table, app))), "color": style.ink,
+                "line": {"width": 2, "color": style.ink}},
+        hovertemplate="%{y:.3s}: this layer’s part by its MACs<extra></extra>",
+    )  # fmt: skip
+
+
+def elsewhere(table, values: np.ndarray) -> float:
+    """Share of a cost (L,) that would have to move between layers to follow the MACs."""
+    if not table.macs.sum() or not values.sum():
+        return 0.0
+    return float(np.abs(values / values.sum() - table.macs / table.macs.sum()).sum() / 2)
+
+
+def _room(table, app) -> float:
+    """Pixels of a layer."""
+    return max(320, (app.page.width or 1200) - 100) / len(table)
 
 
 def _words(read) -> np.ndarray:
@@ -193,6 +219,8 @@ def describe(app) -> str:
     told = ", ".join(f"{text.percent(float(share))} of the {name}" for name, share in shares)
     return (
         f"{len(table)} layers in the order in which a sample meets them; coloured bands are exits. The early exits take {told}. "
+        f"The lines show what each layer would take if costs followed its MACs: {text.percent(elsewhere(table, table.cycles))} "
+        f"of the latency and {text.percent(elsewhere(table, table.energy))} of the energy lie elsewhere. "
         f"The dearest layer by energy x latency: {table.words[dear]} ({table.piece[dear]}). dw: depthwise."
     )
 
