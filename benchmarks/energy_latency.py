@@ -1,143 +1,253 @@
 """How much energy x latency do early exits save on modelled accelerators at 8 bits, and what do MACs alone miss?
 
-A network of `zniber` or the Fashion-MNIST demo, rounded to 8/8 (by calibration), every exit on offer. Policies are tuned
-on validation (at most 1 pp below the same table's final classifier), all figures are of the test images. For each
-accelerator: what is saved of energy x latency, energy, latency and MACs; the policy chosen by MACs and what it loses in
-energy x latency; one threshold for all exits; utilisation of heads. Then linear heads, the ratio between accelerators, and how their
-rankings of random backbones of `compact` correlate.
-Run: python benchmarks/energy_latency.py [FOLDER ...]   (of python -m eeviz.nn.make_network; none: the demo)
+The Fashion-MNIST demo and networks of `zniber`, rounded to 8/8 (by calibration), every exit on offer. Policies are chosen on
+validation; how much less than 1 pp of drop is asked for there, so that new images lose 1 pp, is settled on halves of
+validation. All figures are of the test images, which are read once a network: the reading is logged in
+results/readings.json, and the answers stay in benchmarks/answers (not committed).
+For each accelerator: what is saved of energy x latency (with a 95 % interval over images), energy, latency and MACs;
+against the cheapest static network that is as accurate on validation, and against the network's own exits alone; what
+choosing by MACs costs; one threshold for all exits, at equal drop and at equal cost; utilisation of heads. Published
+claims come with a verdict; at the end the means over the networks of `zniber`.
+Run: python benchmarks/energy_latency.py [FOLDER ...] [--static FOLDER ...] [--save]
+     (folders of python -m eeviz.nn.make_network, of its --static for the latter)
 """
 
-import sys
-from dataclasses import replace
+import argparse
+import json
+from dataclasses import dataclass, field, replace
 from itertools import combinations
+from pathlib import Path
 
 import _line
 import numpy as np
 import torch
+from _answers import digest, kept
+from _verdict import claim, resampled
 
 import eeviz as ee
 from eeviz import paths
 from eeviz.core.bits import Bits
-from eeviz.core.metrics import paired_interval
-from eeviz.core.space import SearchSpace
-from eeviz.core.workload import workload_of
+from eeviz.core.calibration import fit_temperature
+from eeviz.core.halves import crossed
+from eeviz.core.metrics import mean_interval, own_accuracy, paired_interval, single_exit
+from eeviz.core.workload import Workload
 from eeviz.hardware import Accelerator, shipped
 from eeviz.nn.quantize import bit_records
 from eeviz.nn.workload import workload
 
-DROP, PRODUCT, GENOMES = 0.01, "energy x latency", 100
+DROP, PRODUCT, EIGHT = 0.01, "energy x latency", Bits(8, 8)
+ASKED = tuple({"max_drop": 0.001 * step} for step in range(1, 11))
+SPLITS = ("validation", "test")
 
 
-def of_demo():
+@dataclass(frozen=True, eq=False)
+class Static:
+    """A network without exits: its layers, and where it is right on each split."""
+
+    name: str
+    work: Workload
+    right: dict[str, np.ndarray]
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """A network at 8/8 bits: its layers and its answers on both splits; static ones to compare it with."""
+
+    name: str
+    work: Workload
+    tables: dict[str, ee.ExitRecords]
+    statics: tuple[Static, ...] = field(default=())
+
+
+def of_demo() -> Network:
+    from eeviz.nn.mobile import statics
+
     demo = ee.load_demo("fashion")
     with np.load(paths.data() / "supernet" / "compact-fashion" / "calibration.npz", allow_pickle=False) as stored:
-        return demo.network(), "fashion-mnist", stored["images"]
+        images = stored["images"]
+    network = demo.network()
+    tables = answers(network, "fashion-mnist", images, demo.folder)
+    static = tuple(
+        Static(one.name, workload(net), {split: one.right(split) for split in SPLITS})
+        for one, net in zip(demo.static, statics(demo), strict=True)
+    )
+    return Network("fashion demo", workload(network), tables, static)
 
 
-def of_folder(folder: str):
-    import json
-    from pathlib import Path
+def of_folder(folder: Path, statics: tuple[Static, ...]) -> Network:
+    return Network(folder.name, *trained(folder), statics)
 
+
+def static_of(folder: Path) -> Static:
+    work, tables = trained(folder)
+    return Static(folder.name, work, {split: tables[split].correct[:, -1] for split in SPLITS})
+
+
+def trained(folder: Path) -> tuple[Workload, dict[str, ee.ExitRecords]]:
+    """Layers and answers of a network of `make_network`."""
     from eeviz.nn.planned_file import load_network
 
-    name = json.loads((Path(folder) / "space.json").read_text("utf-8"))["dataset"]
-    return load_network(folder), name, ee.load_dataset(name, "train").images[:256]
+    network = load_network(folder)
+    dataset = json.loads((folder / "space.json").read_text("utf-8"))["dataset"]
+    images = ee.load_dataset(dataset, "train").images[:256]
+    return workload(network), answers(network, dataset, images, folder)
 
 
-def one_threshold(records, cost: str):
-    """The cheapest policy with one threshold at all exits, at most DROP below the final classifier."""
-    final = records.correct[:, -1].mean()
-    best = None
+def answers(network, dataset: str, images, folder: Path) -> dict[str, ee.ExitRecords]:
+    """The network's answers at 8/8 bits on both splits."""
+
+    def make(split: str) -> ee.ExitRecords:
+        return bit_records(network, ee.load_dataset(dataset, split), images, [EIGHT], [EIGHT])[EIGHT]
+
+    name = f"{folder.name}-{digest(folder)}-8-8"
+    return {split: kept(name, dataset, split, lambda split=split: make(split)) for split in SPLITS}
+
+
+def calibrated(tables: dict[str, ee.ExitRecords]) -> dict[str, ee.ExitRecords]:
+    """With temperatures fitted on validation: one threshold for all exits needs confidences that compare."""
+    validation = tables["validation"]
+    temperature = tuple(fit_temperature(validation.logits, validation.label))
+    return {split: table.with_confidence(table.measure, temperature) for split, table in tables.items()}
+
+
+def asked_drop(validation: ee.ExitRecords) -> float:
+    """The largest drop to ask for on validation whose drop on the other half is at most DROP."""
+    found = crossed(validation, ASKED, shuffles=4, cost=PRODUCT, refit=False)
+    held = [one.condition["max_drop"] for one in found if one.drop.value <= DROP]
+    return max(held, default=ASKED[0]["max_drop"])
+
+
+def one_threshold(records: ee.ExitRecords, cost: str, drop: float) -> ee.Policy:
+    """The cheapest policy with one threshold at all exits, at most `drop` below the final classifier."""
+    final, best = own_accuracy(records)[-1], None
     for t in np.unique(np.quantile(records.confidence[:, :-1], np.linspace(0, 1, 200))):
         policy = ee.Policy((float(t),) * (records.exits_count - 1))
         routing = ee.route(records, policy, cost)
-        if routing.accuracy >= final - DROP and (best is None or routing.mean_cost < best[0]):
+        if routing.accuracy >= final - drop and (best is None or routing.mean_cost < best[0]):
             best = (routing.mean_cost, policy)
-    return best[1]
+    return ee.Policy((1.0,) * (records.exits_count - 1)) if best is None else best[1]
 
 
-def measure(network, dataset: str, images, label: str) -> None:
-    work, products = workload(network), {}
-    tables = {
-        split: bit_records(network, ee.load_dataset(dataset, split), images, [8], [8])[Bits(8, 8)]
-        for split in ("validation", "test")
-    }
+def spent(routing) -> np.ndarray:
+    """(N,) what each sample costs."""
+    return routing.cost_at[routing.exit_of]
+
+
+def measure(network: Network) -> dict[str, dict]:
+    """Lines of one network, one for each accelerator; returns their figures by accelerator."""
+    found, products, plain = {}, {}, calibrated(network.tables)
     for name, between in shipped():
         core = Accelerator(name, between)
-        costs = {"macs": work.macs(), **core.costs(work, Bits(8, 8))}
-        validation, test = (replace(tables[split], costs=costs) for split in ("validation", "test"))
-        ours, by_macs = (ee.tune(validation, max_drop=DROP, cost=cost) for cost in (PRODUCT, "macs"))
-        one = one_threshold(validation, PRODUCT)
+        costs = {"macs": network.work.macs(), **core.costs(network.work, EIGHT)}
+        validation, test = (replace(plain[split], costs=costs, logits=None) for split in SPLITS)
+        asked, static = asked_drop(validation), costs[PRODUCT].static
+        ours, by_macs = (ee.tune(validation, max_drop=asked, cost=cost) for cost in (PRODUCT, "macs"))
+        one = one_threshold(validation, PRODUCT, asked)
+        tuned, single = (ee.route(validation, policy, PRODUCT) for policy in (ours, one))
+        equal = ee.route(test, ee.tune(validation, max_cost=single.mean_cost, cost=PRODUCT), PRODUCT)
         routing, other, single = (ee.route(test, policy, PRODUCT) for policy in (ours, by_macs, one))
+        saved = mean_interval(test, 1 - spent(routing) / static)
+        macs = mean_interval(test, (spent(other) - spent(routing)) / routing.mean_cost)
         drop = paired_interval(test, test.correct[:, -1], routing.right)
-        gain = paired_interval(test, routing.right, single.right)
-        sums = core.layers(work, Bits(8, 8)).sums()
-        pieces = core.layers(work, Bits(8, 8)).pieces
-        heads = [u for u, piece in zip(sums["utilisation"], pieces, strict=True) if piece.startswith("exit")]
-        products[name, between] = routing.mean_cost, costs[PRODUCT].static
+        gain = paired_interval(test, equal.right, single.right)
+        layers = core.layers(network.work, EIGHT)
+        used = layers.sums()["utilisation"]
+        heads = [u for u, piece in zip(used, layers.pieces, strict=True) if piece.startswith("exit")]
+        products[name] = routing
         figures = {
-            "saved": 1 - routing.mean_cost / costs[PRODUCT].static,
+            "saved": saved.value, "saved_low": saved.low, "saved_high": saved.high,
             **{
                 f"saved_{cost}": 1 - ee.route(test, ours, cost).mean_cost / costs[cost].static
                 for cost in ("energy", "latency", "macs")
             },
-            "drop": drop.value,
-            "drop_low": drop.low,
-            "drop_high": drop.high,
-            "chosen_by_macs_costs_more": other.mean_cost / routing.mean_cost - 1,
+            "asked_drop": asked, "drop": drop.value, "drop_low": drop.low, "drop_high": drop.high,
+            "accuracy": routing.accuracy, "final": float(own_accuracy(test)[-1]),
+            **against_statics(network, core, routing, tuned, validation, test),
+            "chosen_by_macs_costs_more": macs.value, "macs_low": macs.low, "macs_high": macs.high,
+            "chosen_by_macs_accuracy": other.accuracy,
             "one_threshold_costs_more": single.mean_cost / routing.mean_cost - 1,
-            "accuracy_over_one_threshold": gain.value,
-            "gain_low": gain.low,
-            "gain_high": gain.high,
+            "one_threshold_accuracy": single.accuracy,
+            "accuracy_gain_at_equal_cost": gain.value, "gain_low": gain.low, "gain_high": gain.high,
+            "equal_cost_ratio": equal.mean_cost / single.mean_cost,
             "head_utilisation": max(heads),
-        }
-        _line.report("energy x latency", figures, {"drop": DROP}, {"saved": 0.6}, network=label, accelerator=name)
-    if len(products) > 1:
-        static = [s for _, s in products.values()]
-        means = [m for m, _ in products.values()]
+        }  # fmt: skip
+        found[name] = figures
         _line.report(
-            "accelerator choice",
-            {"static_ratio": max(static) / min(static), "mean_ratio": max(means) / min(means)},
-            None,
-            {"mean_ratio": 1.3},
-            network=label,
+            "energy x latency", figures, {"drop": DROP}, {"saved": 0.6}, network=network.name, accelerator=name
         )
+        claim(
+            "heads use less than 1 % of the array", network.name, max(heads), max(heads), max(heads), below=0.01,
+            accelerator=name,
+        )  # fmt: skip
+        claim(
+            "exact thresholds beat one threshold at equal cost", network.name, gain.value, gain.low, gain.high, above=0.0,
+            accelerator=name,
+        )  # fmt: skip
+    between_accelerators(network, products)
+    return found
 
 
-def linear_heads() -> None:
-    """Pooled linear classifiers behind every block of `zniber`: how much of the array they use."""
-    plan = SearchSpace.preset("zniber").decode((0, *[1] * 11, 0)).plan
-    for name, between in shipped():
-        layers = Accelerator(name, between).layers(plan, Bits(8, 8))
-        sums, exits = layers.sums(), np.array([piece.startswith("exit") for piece in layers.pieces])
-        total = {key: sums[key].sum() for key in ("macs", "cycles", "energy")}
-        figures = {
-            "largest": float(sums["utilisation"][exits].max()),
-            **{f"share_of_{key}": float(sums[key][exits].sum() / total[key]) for key in total},
+def against_statics(network: Network, core, routing, tuned, validation, test) -> dict:
+    """What is spent in the product beside networks of one exit that are as accurate on validation: the cheapest of
+    those trained alone, and the cheapest of the network's own exits. Empty where there is none."""
+    rivals = {}
+    alone = [s for s in network.statics if s.right["validation"].mean() >= tuned.accuracy]
+    if alone:
+        priced = {s.name: (core.costs(s.work, EIGHT)[PRODUCT].static, s) for s in alone}
+        cost, best = min(priced.values(), key=lambda pair: pair[0])
+        rivals["static"] = (best.name, cost, best.right["test"])
+    own = np.flatnonzero(own_accuracy(validation) >= tuned.accuracy).tolist() or [validation.exits_count - 1]
+    single = min((single_exit(test, k, PRODUCT) for k in own), key=lambda r: r.mean_cost)
+    rivals["own_exit"] = (test.exits[int(single.exit_of[0])], single.mean_cost, single.right)
+    figures = {}
+    for kind, (name, cost, right) in rivals.items():
+        better = paired_interval(test, routing.right, right)
+        figures |= {
+            kind: name,
+            f"saved_against_{kind}": 1 - routing.mean_cost / cost,
+            f"accuracy_over_{kind}": better.value,
+            f"over_{kind}_low": better.low,
+            f"over_{kind}_high": better.high,
         }
-        _line.report("utilisation of linear heads", figures, {"largest": 0.01}, network="zniber 0.35", accelerator=name)
+    return figures
 
 
-def rankings() -> None:
-    from scipy.stats import spearmanr
+def between_accelerators(network: Network, products: dict) -> None:
+    """By how much the mean of the product differs between accelerators, each with its own policy."""
+    for a, b in combinations(products, 2):
+        ratio = lambda x, y: max(x.mean() / y.mean(), y.mean() / x.mean())  # noqa: E731
+        columns = spent(products[a]), spent(products[b])
+        low, high = resampled(ratio, *columns)
+        claim(
+            "the accelerator moves energy x latency by more than 1.3", network.name, ratio(*columns), low, high,
+            above=1.3, accelerators=f"{a}, {b}",
+        )  # fmt: skip
 
-    space, rng = SearchSpace.preset("compact"), np.random.default_rng(0)
-    works = [workload_of(space.decode(space.sample(rng)).plan) for _ in range(GENOMES)]
-    columns = {"MACs": [work.macs().static for work in works]}
-    for name, between in shipped():
-        core = Accelerator(name, between)
-        columns[name] = [core.costs(work, Bits(8, 8))[PRODUCT].static for work in works]
-    for a, b in combinations(columns, 2):
-        found = spearmanr(columns[a], columns[b])
-        _line.report("rankings", {"spearman": float(found.statistic), "networks": GENOMES}, between=f"{a}, {b}")
+
+def together(lines: list[dict[str, dict]], names: list[str]) -> None:
+    """Means over networks that differ by their seed, for each accelerator."""
+    for core in lines[0]:
+        columns = {
+            key: [line[core][key] for line in lines]
+            for key in ("saved", "saved_energy", "saved_latency", "saved_macs", "drop", "chosen_by_macs_costs_more")
+        }
+        figures = {key: float(np.mean(values)) for key, values in columns.items()}
+        figures["each"] = [round(value, 4) for value in columns["saved"]]
+        _line.report(
+            "energy x latency, mean over networks", figures, {"drop": DROP}, {"saved": 0.6}, networks=names,
+            accelerator=core,
+        )  # fmt: skip
 
 
 if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folders", nargs="*", type=Path)
+    parser.add_argument("--static", nargs="+", type=Path, default=[], help="folders of static networks")
+    parser.add_argument("--save", action="store_true", help="replace the committed results")
+    given = parser.parse_args()
     torch.set_num_threads(1)
-    folders = [argument for argument in sys.argv[1:] if not argument.startswith("-")]
-    for folder in folders or [None]:
-        network, dataset, images = of_demo() if folder is None else of_folder(folder)
-        measure(network, dataset, images, folder or "fashion demo")
-    linear_heads()
-    rankings()
+    statics = tuple(map(static_of, given.static))
+    measure(of_demo())
+    lines = [measure(of_folder(folder, statics)) for folder in given.folders]
+    if lines:
+        together(lines, [folder.name for folder in given.folders])

@@ -36,12 +36,15 @@ def zniber_operations() -> set[Operation]:
 
 
 def demo_operations() -> set[Operation]:
-    """Every layer with weights of the demos' networks, of those that ship one; needs PyTorch."""
+    """Every layer with weights of the demos' networks, of those that ship one, and of the static ones beside them; needs
+    PyTorch."""
     from ..demos import demos, load_demo
+    from ..nn.mobile import statics
     from ..nn.workload import workload
 
     found = [demo for demo in map(load_demo, demos()) if (demo.folder / "weights.safetensors").is_file()]
-    return set().union(*(_operations(workload(demo.network())) for demo in found))
+    networks = [network for demo in found for network in (demo.network(), *statics(demo))]
+    return set().union(*(_operations(workload(network)) for network in networks))
 
 
 def _operations(work: Workload) -> set[Operation]:

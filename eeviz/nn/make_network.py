@@ -18,8 +18,10 @@ from .planned_file import save_network
 from .training import Recipe, train
 
 
-def genome_of(space: SearchSpace) -> tuple[int, ...]:
-    """The largest backbone with the last design of every exit gene (for `zniber`: all its exits)."""
+def genome_of(space: SearchSpace, static: bool = False) -> tuple[int, ...]:
+    """The largest backbone with the last design of every exit gene (for `zniber`: all its exits), static: with none."""
+    if static:
+        return space.with_exits(space.largest(), ["none"] * int(space.group("exits").sum()))
     last = [space.genes[i].options[-1] for i in np.flatnonzero(space.group("exits"))]
     return space.with_exits(space.largest(), last)
 
@@ -29,6 +31,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--space", default="zniber")
     parser.add_argument("--dataset", default="cifar10")
     parser.add_argument("--width", type=float, help="of the space, where it has one")
+    parser.add_argument("--static", action="store_true", help="without early exits, to compare with")
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
@@ -44,7 +47,7 @@ def main(arguments: list[str] | None = None) -> None:
         classes=len(training.classes),
         **options,
     )
-    genome = genome_of(space)
+    genome = genome_of(space, given.static)
     pixels = training.images[:: max(1, len(training) // 5000)] / 255.0
     network = build(space.decode(genome).plan, given.seed, float(pixels.mean()), float(pixels.std()))
     recipe = Recipe(epochs=given.epochs, seed=given.seed)

@@ -36,3 +36,9 @@ def test_trains_saves_and_resumes(tmp_path, monkeypatch, capsys):
     weights = (tmp_path / "net" / "weights.safetensors").read_bytes()
     make_network.main(arguments)  # the checkpoint holds every epoch: nothing is trained again
     assert (tmp_path / "net" / "weights.safetensors").read_bytes() == weights
+
+
+def test_static_networks_have_no_early_exits():
+    space = SearchSpace.preset("zniber", width=0.2)
+    assert len(space.decode(make_network.genome_of(space)).plan.heads) == 12
+    assert len(space.decode(make_network.genome_of(space, static=True)).plan.heads) == 1
