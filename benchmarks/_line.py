@@ -1,6 +1,6 @@
 """One JSON line per result: what was measured, against which bar, with which command, when, on what, with which versions.
 
-With --save a script's lines replace those in benchmarks/results/<script>.jsonl.
+With --save a script's lines replace those in benchmarks/results/<script>.jsonl, or <script>_<part>.jsonl.
 """
 
 import json
@@ -21,8 +21,15 @@ RESULTS = Path(__file__).parent / "results"
 _started: set[Path] = set()
 
 
-def report(benchmark: str, figures: dict, at_most: dict | None = None, at_least: dict | None = None, **setting) -> dict:
-    """Print one line; at_most, at_least: figure -> its bar. Returns the line."""
+def report(
+    benchmark: str,
+    figures: dict,
+    at_most: dict | None = None,
+    at_least: dict | None = None,
+    part: str | None = None,
+    **setting,
+) -> dict:
+    """Print one line; at_most, at_least: figure -> its bar; part: of a script that is run in parts. Returns the line."""
     bars = [f"{name} <= {bar}" for name, bar in (at_most or {}).items()]
     bars += [f"{name} >= {bar}" for name, bar in (at_least or {}).items()]
     met = all(figures[name] <= bar for name, bar in (at_most or {}).items())
@@ -34,7 +41,7 @@ def report(benchmark: str, figures: dict, at_most: dict | None = None, at_least:
         **{name: float(f"{value:.4g}") if isinstance(value, float) else value for name, value in figures.items()},
         "bars": bars,
         "met": met if bars else None,
-        "command": f"python benchmarks/{script.name}",
+        "command": f"python benchmarks/{script.name}" + (f" {part}" if part else ""),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": {"cpu": _cpu(), "cores": os.cpu_count(), "load": round(os.getloadavg()[0], 2)},
         "versions": {"python": platform.python_version(), "numpy": np.__version__, "eeviz": eeviz.__version__},
@@ -43,7 +50,7 @@ def report(benchmark: str, figures: dict, at_most: dict | None = None, at_least:
     print(text, flush=True)
     if "--save" in sys.argv:
         RESULTS.mkdir(exist_ok=True)
-        path = RESULTS / f"{script.stem}.jsonl"
+        path = RESULTS / f"{script.stem}{f'_{part}' if part else ''}.jsonl"
         with path.open("a" if path in _started else "w") as file:
             file.write(text + "\n")
         _started.add(path)

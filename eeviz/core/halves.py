@@ -15,7 +15,7 @@ import numpy as np
 from .calibration import fit_temperature
 from .front import Front
 from .metrics import Interval, mean_interval, own_accuracy
-from .policy import Policy, route
+from .policy import Policy, Routing, route
 from .records import ExitRecords
 from .thresholds import choose, front
 
@@ -80,6 +80,7 @@ def crossed(
     cost: str = "macs",
     max_exits: int | None = None,
     refit: bool = True,
+    allowing: bool = False,
 ) -> list[Crossed]:
     """One Crossed for each condition; positions, designs and thresholds are chosen on each half anew.
 
@@ -87,6 +88,8 @@ def crossed(
     together. conditions : one of max_drop, max_cost and min_accuracy each, as in `tune`, or as_good_as: (N,) where
     another network is right, whose accuracy on the choosing half is then asked for. Where no policy of a half reaches
     the accuracy asked for, its most accurate one is taken.
+    allowing : a choice loses accuracy on samples that had no part in it; what it loses between the choosing half's own
+    two halves is asked for in addition, so that the condition may be hoped to hold on the reporting half, too.
     Raises ValueError without logits, for unknown conditions and for fewer than two samples or groups.
     """
     if refit and records.logits is None:
@@ -101,14 +104,12 @@ def crossed(
         halves = split_in_two(records, seed + shuffle)
         for chosen_on, reported in (halves, halves[::-1]):
             choosing, reporting = records.subset(chosen_on), records.subset(reported)
-            if refit:
-                temperature = tuple(fit_temperature(choosing.logits, choosing.label))
-                choosing = choosing.with_confidence(records.measure, temperature)
-                reporting = reporting.with_confidence(records.measure, temperature)
-            best = front(choosing, cost, max_exits=max_exits, refine=True)
-            for index, condition in enumerate(conditions):
-                policy = best.policy(_index(best, choosing, condition, chosen_on))
-                routing = route(reporting, policy, cost)
+            asked = [_narrowed(condition, chosen_on) for condition in conditions]
+            more = np.zeros(len(conditions))
+            if allowing:
+                more = _lost_between_halves(choosing, asked, cost, max_exits, refit, seed + shuffle)
+            routings, made = _chosen(choosing, reporting, asked, cost, max_exits, refit, more)
+            for index, (routing, policy) in enumerate(zip(routings, made, strict=True)):
                 right[index, shuffle, reported] = routing.right
                 spent[index, shuffle, reported] = routing.cost_at[routing.exit_of]
                 policies[index][shuffle].append(policy)
@@ -133,15 +134,56 @@ def split_in_two(records: ExitRecords, seed: int) -> tuple[np.ndarray, np.ndarra
     return np.flatnonzero(first[index]), np.flatnonzero(~first[index])
 
 
-def _index(best: Front, choosing: ExitRecords, condition: Mapping[str, Any], chosen_on: np.ndarray) -> int:
-    (name, value), weight = next(iter(condition.items())), choosing.units
+def _chosen(
+    choosing, reporting, conditions, cost: str, max_exits: int | None, refit: bool, more
+) -> tuple[list[Routing], list[Policy]]:
+    """For each condition the policy of one half, and the other half routed by it. more : accuracy asked for in addition."""
+    if refit:
+        temperature = tuple(fit_temperature(choosing.logits, choosing.label))
+        choosing = choosing.with_confidence(choosing.measure, temperature)
+        reporting = reporting.with_confidence(reporting.measure, temperature)
+    best = front(choosing, cost, max_exits=max_exits, refine=True)
+    policies = [
+        best.policy(_index(best, choosing, condition, extra)) for condition, extra in zip(conditions, more, strict=True)
+    ]
+    return [route(reporting, policy, cost) for policy in policies], policies
+
+
+def _lost_between_halves(choosing, conditions, cost: str, max_exits: int | None, refit: bool, seed: int) -> np.ndarray:
+    """By how much accuracy falls short of what was asked, where policies of one half meet the other; mean of both ways."""
+    halves = split_in_two(choosing, seed)
+    lost = np.zeros((2, len(conditions)))
+    for way, (first, second) in enumerate((halves, halves[::-1])):
+        here, there = choosing.subset(first), choosing.subset(second)
+        asked = [_narrowed(condition, first) for condition in conditions]
+        routings, _ = _chosen(here, there, asked, cost, max_exits, refit, np.zeros(len(conditions)))
+        for index, (condition, routing) in enumerate(zip(conditions, routings, strict=True)):
+            wanted = _wanted(_narrowed(condition, second), there)
+            lost[way, index] = 0.0 if wanted is None else wanted - routing.accuracy
+    return np.maximum(lost.mean(axis=0), 0.0)
+
+
+def _narrowed(condition: Mapping[str, Any], index: np.ndarray) -> Mapping[str, Any]:
+    """The condition for the samples of `index` alone."""
+    ((name, value),) = condition.items()
+    return {name: np.asarray(value, dtype=np.float64)[index]} if name == "as_good_as" else condition
+
+
+def _wanted(condition: Mapping[str, Any], records: ExitRecords) -> float | None:
+    """The accuracy that a condition asks for on these records; None where it asks for a cost."""
+    ((name, value),) = condition.items()
     if name == "max_cost":
-        return choose(best, choosing, max_cost=value)
+        return None
     if name == "max_drop":
-        value = own_accuracy(choosing)[-1] - value
-    elif name == "as_good_as":
-        value = float(np.asarray(value, dtype=np.float64)[chosen_on] @ weight / weight.sum())
-    return choose(best, choosing, min_accuracy=min(value, best.accuracy[-1]))
+        return float(own_accuracy(records)[-1] - value)
+    return float(value @ records.units / records.units.sum()) if name == "as_good_as" else float(value)
+
+
+def _index(best: Front, choosing: ExitRecords, condition: Mapping[str, Any], more: float) -> int:
+    wanted = _wanted(condition, choosing)
+    if wanted is None:
+        return choose(best, choosing, max_cost=condition["max_cost"])
+    return choose(best, choosing, min_accuracy=min(wanted + more, best.accuracy[-1]))
 
 
 def _unweighted(records: ExitRecords) -> ExitRecords:

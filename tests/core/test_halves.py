@@ -67,6 +67,18 @@ def test_larger_drops_save_more():
     assert repr(some).startswith("Crossed(max_drop=0.03: a drop of ")
 
 
+def test_what_choices_lose_on_new_samples_is_asked_for_in_addition():
+    records = table(n=300)
+    conditions = [{"max_drop": 0.02}, {"as_good_as": records.correct[:, -1] - 0.02}, {"max_cost": 40}]
+    plain = crossed(records, conditions, shuffles=4)
+    allowing = crossed(records, conditions, shuffles=4, allowing=True)
+    for before, after in zip(plain[:2], allowing[:2], strict=True):
+        assert after.drop.value < before.drop.value
+        assert after.saving.value < before.saving.value
+    assert np.array_equal(allowing[0].right, allowing[1].right)  # the same wish, said in two ways
+    assert np.array_equal(plain[2].spent, allowing[2].spent)  # a cost promises no accuracy
+
+
 def test_logits_are_needed_only_to_fit_temperatures():
     from dataclasses import replace
 
