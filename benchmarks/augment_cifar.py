@@ -3,9 +3,10 @@
 ResNet-20 and ResNet-32 (public checkpoints, trained on all 50,000 training images, so that nothing can be calibrated
 there): branches learn on the training images, backbone frozen; the 10,000 test images in two random halves, positions,
 designs, temperatures and thresholds from one, figures from the other, both ways, five shuffles; intervals by bootstrap
-over images. What choices lose between the choosing half's own halves is asked for in addition, so that the drop asked
-for may be hoped to hold on the other half. quick: at most 3 minutes for both networks together on 2 cores. full: at most 45. joint: the backbone is
-fine-tuned, too; drops are below the model as it was given. Each network is a process of its own with one thread.
+over images. What choices lose in a cross-validation within the choosing half is asked for in addition, so that the drop
+asked for may be hoped to hold on the other half. quick: at most 3 minutes for both networks together on 2 cores. full: at
+most 45. joint: the backbone is fine-tuned, too; drops are below the model as it was given. Each network is a process of
+its own with one thread.
 
 Run: python benchmarks/augment_cifar.py quick|full|joint --weights resnet20=FILE resnet32=FILE [--save]
 CIFAR-10 must be where `eeviz.load_dataset("cifar10")` finds it (EEVIZ_DATA).

@@ -88,8 +88,8 @@ def crossed(
     together. conditions : one of max_drop, max_cost and min_accuracy each, as in `tune`, or as_good_as: (N,) where
     another network is right, whose accuracy on the choosing half is then asked for. Where no policy of a half reaches
     the accuracy asked for, its most accurate one is taken.
-    allowing : a choice loses accuracy on samples that had no part in it; what it loses between the choosing half's own
-    two halves is asked for in addition, so that the condition may be hoped to hold on the reporting half, too.
+    allowing : a choice loses accuracy on samples that had no part in it; what it loses in a cross-validation within the
+    choosing half (five folds) is asked for in addition, so that the condition may be hoped to hold on the other half, too.
     Raises ValueError without logits, for unknown conditions and for fewer than two samples or groups.
     """
     if refit and records.logits is None:
@@ -107,7 +107,7 @@ def crossed(
             asked = [_narrowed(condition, chosen_on) for condition in conditions]
             more = np.zeros(len(conditions))
             if allowing:
-                more = _lost_between_halves(choosing, asked, cost, max_exits, refit, seed + shuffle)
+                more = _lost_in_folds(choosing, asked, cost, max_exits, refit, seed + shuffle)
             routings, made = _chosen(choosing, reporting, asked, cost, max_exits, refit, more)
             for index, (routing, policy) in enumerate(zip(routings, made, strict=True)):
                 right[index, shuffle, reported] = routing.right
@@ -120,18 +120,26 @@ def crossed(
     ]
 
 
+FOLDS = 5
 _CONDITIONS = ("max_drop", "max_cost", "min_accuracy", "as_good_as")
 
 
 def split_in_two(records: ExitRecords, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Two disjoint index arrays, about half of the samples (or groups) each, drawn from `seed`."""
+    first, second = split(records, 2, seed)
+    return first, second
+
+
+def split(records: ExitRecords, parts: int, seed: int) -> list[np.ndarray]:
+    """Disjoint index arrays, about as many samples (or groups) each, drawn from `seed`; fewer where there are fewer groups."""
     names = np.arange(len(records)) if records.group is None else records.group
     unique, index = np.unique(names, return_inverse=True)
     if len(unique) < 2:
         raise ValueError("two halves need at least two samples, or two groups where there are groups.")
-    first = np.zeros(len(unique), dtype=bool)
-    first[np.random.default_rng(seed).permutation(len(unique))[: len(unique) // 2]] = True
-    return np.flatnonzero(first[index]), np.flatnonzero(~first[index])
+    parts, order = min(parts, len(unique)), np.random.default_rng(seed).permutation(len(unique))
+    part_of = np.empty(len(unique), dtype=np.int64)
+    part_of[order] = np.arange(len(unique)) * parts // len(unique)
+    return [np.flatnonzero(part_of[index] == part) for part in range(parts)]
 
 
 def _chosen(
@@ -149,17 +157,18 @@ def _chosen(
     return [route(reporting, policy, cost) for policy in policies], policies
 
 
-def _lost_between_halves(choosing, conditions, cost: str, max_exits: int | None, refit: bool, seed: int) -> np.ndarray:
-    """By how much accuracy falls short of what was asked, where policies of one half meet the other; mean of both ways."""
-    halves = split_in_two(choosing, seed)
-    lost = np.zeros((2, len(conditions)))
-    for way, (first, second) in enumerate((halves, halves[::-1])):
-        here, there = choosing.subset(first), choosing.subset(second)
-        asked = [_narrowed(condition, first) for condition in conditions]
-        routings, _ = _chosen(here, there, asked, cost, max_exits, refit, np.zeros(len(conditions)))
+def _lost_in_folds(choosing, conditions, cost: str, max_exits: int | None, refit: bool, seed: int) -> np.ndarray:
+    """By how much accuracy falls short of what was asked where policies meet the fold left out; mean over folds, >= 0."""
+    folds = split(choosing, FOLDS, seed)
+    lost = np.zeros((len(folds), len(conditions)))
+    for k, left_out in enumerate(folds):
+        rest = np.concatenate([fold for other, fold in enumerate(folds) if other != k])
+        there = choosing.subset(left_out)
+        asked = [_narrowed(condition, rest) for condition in conditions]
+        routings, _ = _chosen(choosing.subset(rest), there, asked, cost, max_exits, refit, np.zeros(len(conditions)))
         for index, (condition, routing) in enumerate(zip(conditions, routings, strict=True)):
-            wanted = _wanted(_narrowed(condition, second), there)
-            lost[way, index] = 0.0 if wanted is None else wanted - routing.accuracy
+            wanted = _wanted(_narrowed(condition, left_out), there)
+            lost[k, index] = 0.0 if wanted is None else wanted - routing.accuracy
     return np.maximum(lost.mean(axis=0), 0.0)
 
 
