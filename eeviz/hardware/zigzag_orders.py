@@ -1,4 +1,4 @@
-"""Which orders of a layer's loops are tried: ZigZag's LOMA engine without those that only exchange rows and columns."""
+"""Which orders of a layer's loops are tried: ZigZag's LOMA engine without most that only exchange rows and columns."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ FEW = 5  # loops up to which nothing else is left out
 
 
 class OrderedLoma(LomaEngine):
-    """Orders in which columns come before rows; of layers with more than FEW loops only those in which the two follow
-    each other. (On a sample of layers and accelerators these cost what the best of all orders costs: see the tests.)"""
+    """Of layers with a kernel, orders in which columns come before rows; with more than FEW loops only those in which the
+    two follow each other. Of other layers every order: on arrays that share out rows and columns unequally they differ.
+    (On a sample of layers and accelerators these cost what the best of all orders costs: see `hardware_lookup`.)"""
 
     def ordering_generator(self):
         for order in super().ordering_generator():
@@ -35,6 +36,8 @@ class OrderedMappingStage(TemporalMappingGeneratorStage):
 
 def tried(order: list[str]) -> bool:
     """Is this order of loops (innermost first) one of those that are tried?"""
+    if not {"FX", "FY"} & set(order):
+        return True
     together = len(set(order)) > FEW
     for first, second in PAIRS:
         at = {name: [i for i, loop in enumerate(order) if loop == name] for name in (first, second)}
