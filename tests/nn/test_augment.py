@@ -301,6 +301,10 @@ def test_pictures_with_names_channels_and_three_kinds_of_input_give_one_table():
         ({"vary": "twist"}, "variation 'twist'"),
         ({"std": 0.0}, "std: expected positive"),
         ({"mean": [[1.0]]}, "mean: expected a number"),
+        ({"max_exits": 0}, "max_exits: expected a whole number"),
+        ({"cost": "energy"}, "without a platform there are macs only"),
+        ({"measure": "gut"}, "measure 'gut' is unknown"),
+        ({"training": tones(20, 1, length=300)}, r"inputs of shape \(1, 300\), calibration samples \(1, 320\)"),
     ],
 )
 def test_bad_options_are_refused_in_words(change, words):
@@ -311,6 +315,19 @@ def test_bad_options_are_refused_in_words(change, words):
 def test_too_few_training_samples():
     with pytest.raises(ValueError, match="fewer than one batch"):
         list(new_run(training=tones(20, 1)))
+
+
+def test_few_samples_are_one_batch():
+    model, _ = listener()
+    made = ee.augment(model, tones(80, seed=2), epochs=1, joint=1, locations=1, designs=["mlp"])
+    assert len(made.records) == 40
+    with pytest.raises(ValueError, match="fewer than one batch of 128: give a smaller"):
+        JointRun(made, tones(20, seed=1), tones(20, seed=2), JointRecipe(epochs=1))
+
+
+def test_weights_are_no_model():
+    with pytest.raises(ValueError, match=r"got OrderedDict.*load_state_dict"):
+        ee.augment(listener()[0].state_dict(), tones(40, seed=2))
 
 
 def test_classes_of_the_data_must_be_those_of_the_model():

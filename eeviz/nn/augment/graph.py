@@ -78,6 +78,11 @@ def analyse(model: nn.Module, example: Tensor, classes: int | None = None) -> Gr
     Raises ValueError, in words, for what cannot be augmented: see `trace`; also another number of classes, weights used
     on both sides of a location, and graphs without a location.
     """
+    if not isinstance(model, nn.Module):
+        raise ValueError(
+            f"model: expected an nn.Module, got {type(model).__name__}. Of a checkpoint, build the model first and "
+            "call model.load_state_dict(weights)."
+        )
     if classes is not None:
         with torch.no_grad():
             found = model(example[:1]) if not model.training else None

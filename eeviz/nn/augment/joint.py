@@ -74,6 +74,11 @@ class JointRun:
     ):
         self.before, self.recipe = augmentation, recipe or JointRecipe()
         self.training, self.calibration = (self._samples(part) for part in (training, calibration))
+        if len(self.training) < self.recipe.batch:
+            raise ValueError(
+                f"{len(self.training)} training samples are fewer than one batch of {self.recipe.batch}: give a smaller "
+                "batch, JointRecipe(batch=...)."
+            )
         columns = _dearest(augmentation.sized) if columns is None else list(columns)
         if (
             columns != sorted(set(columns))

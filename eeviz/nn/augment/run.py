@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from ...core.calibration import MEASURES
 from . import branches as design_catalogue
 from .graph import Graph, Location, analyse, segment_macs
 from .inputs import Prepare, Vary, classes_of, samples_of, variation
@@ -77,12 +78,14 @@ class AugmentRun:
         checkpoint: Path | str | None = None,
     ):
         self.notes: list[str] = []
+        _check_options(max_exits, cost, measure)
         self.platform = platform_of(platform)
         self.calibration = samples_of(calibration, mean, std, prepare)
         self.training = None if training is None else samples_of(training, mean, std, prepare)
         classes = classes_of(self.calibration, self.training)
         self.graph = analyse(model, self.calibration.batch(np.arange(min(4, len(self.calibration)))), classes)
         self._check_labels()
+        self._check_shapes()
         if self.training is None:
             learn, tune = self.calibration.halves(seed)
             self.training, self.calibration = self.calibration.part(learn), self.calibration.part(tune)
@@ -91,8 +94,9 @@ class AugmentRun:
                 f"are chosen on the other {len(tune)}."
             )
         self._warn_of_missing_classes()
+        passes = (QUICK if time_budget is None else FULL) if epochs is None else epochs
         self.recipe = recipe or BranchRecipe(
-            epochs=epochs or (QUICK if time_budget is None else FULL), seed=seed, time_budget=time_budget
+            epochs=passes, seed=seed, time_budget=time_budget, batch=self._batch(BranchRecipe.batch)
         )
         self.locations = spread(self.graph, locations)
         shares = (
@@ -104,7 +108,9 @@ class AugmentRun:
             check_memory(self.platform, self.segments, self.graph.example.shape[1:])
         self.sized, self.branches = _built(self.graph, self.locations, shares, self.recipe.seed)
         self.vary = variation(self.training, vary)
-        self.joint = joint if joint is None or isinstance(joint, JointRecipe) else JointRecipe(epochs=joint, seed=seed)
+        if joint is not None and not isinstance(joint, JointRecipe):
+            joint = JointRecipe(epochs=joint, seed=seed, batch=self._batch(JointRecipe.batch))
+        self.joint = joint
         self.max_exits, self.balance = max_exits, balance
         self.measure, self.cost = measure, cost
         self.checkpoint, self.checkpoint_every = checkpoint, 30.0  # seconds
@@ -151,6 +157,19 @@ class AugmentRun:
                 best[size.location] = column
         return {column for column in best.values() if kept[column]} or set(best.values())
 
+    def _batch(self, usual: int) -> int:
+        """The usual batch, or all training samples where they are fewer."""
+        return max(2, min(usual, len(self.training)))
+
+    def _check_shapes(self) -> None:
+        if self.training is not None:
+            expected, found = self.graph.example.shape[1:], self.training.batch(np.arange(1)).shape[1:]
+            if found != expected:
+                raise ValueError(
+                    f"training samples become inputs of shape {tuple(found)}, calibration samples {tuple(expected)}: "
+                    "they must agree."
+                )
+
     def _check_labels(self) -> None:
         for part, name in ((self.calibration, "calibration"), (self.training, "training")):
             if part is not None and part.labels.max() >= self.graph.classes:
@@ -193,6 +212,17 @@ def spread(graph: Graph, wanted: int | Sequence[int]) -> tuple[Location, ...]:
         ]
         kept.pop(int(np.argmin(gaps)))
     return tuple(kept)
+
+
+def _check_options(max_exits, cost: str, measure: str) -> None:
+    if not isinstance(max_exits, (int, np.integer)) or isinstance(max_exits, bool) or max_exits < 1:
+        raise ValueError(f"max_exits: expected a whole number of at least 1, got {max_exits!r}.")
+    if cost != "macs":
+        raise ValueError(
+            f"cost {cost!r}: without a platform there are macs only; Augmentation.mapped(platform, 'energy') has others."
+        )
+    if measure not in MEASURES:
+        raise ValueError(f"measure {measure!r} is unknown: choose one of {', '.join(MEASURES)}.")
 
 
 def _known(designs) -> Sequence[str]:
