@@ -367,6 +367,13 @@ def test_joint_fine_tuning_moves_a_copy():
     full = tuned.collect(tones(600, seed=2))
     assert np.array_equal(full.confidence, tuned.records.confidence)
     assert tuned.records.cost().static == made.records.cost().static
+    values, labels = tones(600, seed=2)
+    with torch.no_grad():
+        right = (model(network.prepare(values)).argmax(dim=1).numpy() == labels).mean()
+    assert tuned.given == pytest.approx(right)
+    assert tuned.given != tuned.records.correct[:, -1].mean()
+    assert ee.route(tuned.records, tuned.best(max_drop=0.1)).accuracy >= right - 0.1 - 1e-9
+    assert f"{right:.2%}" in tuned.notes[-1]
 
 
 def test_fine_tuning_can_be_part_of_the_call():
@@ -402,7 +409,7 @@ def test_several_designs_of_a_location_are_fine_tuned_together():
 @pytest.mark.parametrize("columns", [[], [1, 0], [0, 0], [0, 99]])
 def test_joint_fine_tuning_refuses_columns_that_are_none(columns):
     with pytest.raises(ValueError, match="expected rising indices"):
-        JointRun(augmentation(), tones(50, 1), tones(50, 2), columns=columns)
+        JointRun(augmentation(), tones(150, 1), tones(50, 2), columns=columns)
 
 
 def test_with_a_platform_the_segments_are_mapped_too():

@@ -53,6 +53,10 @@ class JointRecipe:
                 "joint fine-tuning needs epochs and a learning rate above 0, and backbone_rate at least 0."
             )
 
+    def progress(self, share: float, seconds: float) -> float:
+        """How far training has come: the share of its steps, or of its time where that is further."""
+        return share if self.time_budget is None else max(share, seconds / self.time_budget)
+
 
 class JointRun:
     """Fine-tuning in steps: iterate over it (Step events; stop at any), then read `result`.
@@ -121,10 +125,16 @@ class JointRun:
         records = records_of(
             logits, self.calibration, costs, self.sized, self.locations, True, old.weight is not None, old.measure
         )
-        note = f"The backbone was fine-tuned jointly with {len(self.branches)} branches: its final logits are its own."
+        original = yield from collecting(self.before.graph.segments([]), (), (), self.calibration)
+        right = original[:, -1].argmax(axis=1) == records.label
+        given, own = (float(row @ records.units / records.total_units) for row in (right, records.correct[:, -1]))
+        note = (
+            f"The backbone was fine-tuned jointly with {len(self.branches)} branches: its final logits are its own, "
+            f"{own:.2%} right on the calibration samples. Drops are counted from the model as it was given: {given:.2%}."
+        )
         self.result = replace(
             self.before, locations=self.locations, sized=self.sized, branches=tuple(parts[1]), records=records,
-            notes=(*self.before.notes, note), mapping=None, backbone=tuple(parts[0]),
+            notes=(*self.before.notes, note), mapping=None, backbone=tuple(parts[0]), given=given,
         )  # fmt: skip
 
     def _samples(self, data: Any) -> Samples:
@@ -141,7 +151,7 @@ class JointRun:
         steps = math.ceil(recipe.epochs * len(self.training) / recipe.batch)
         step, before = self._resume(parts, optimizer) if self.checkpoint and self.checkpoint.is_file() else (0, 0.0)
         started = saved = time.perf_counter()
-        average, progress = None, step / steps
+        average, progress = None, recipe.progress(step / steps, before)
         source = batches(self.training, self.vary, recipe.batch, recipe.seed + 1, step)
         while progress < 1:
             parts.train()
@@ -163,7 +173,7 @@ class JointRun:
             average = right if average is None else 0.95 * average + 0.05 * right
             step += 1
             seconds = before + time.perf_counter() - started
-            progress = step / steps if recipe.time_budget is None else max(step / steps, seconds / recipe.time_budget)
+            progress = recipe.progress(step / steps, seconds)
             if self.checkpoint and (time.perf_counter() - saved > 60 or progress >= 1):
                 self._save(parts, optimizer, step, seconds)
                 saved = time.perf_counter()

@@ -35,7 +35,8 @@ class Augmentation:
     records : on the calibration samples, a column per branch (alternatives share a position), the final classifier last;
     logits inside, temperatures fitted there. graph : every candidate location of the model. locations : those that got
     branches. sized : (E - 1,) the branches as built. branches : their modules. notes : what a reader should know, in
-    words. mapping : of the platform, if one was given.
+    words. mapping : of the platform, if one was given. given : after fine-tuning, the (weighted) accuracy on the
+    calibration samples of the model as it was given, from which drops are counted; None: records tell.
     """
 
     graph: Graph
@@ -49,6 +50,7 @@ class Augmentation:
     notes: tuple[str, ...] = ()
     mapping: Any = None
     backbone: tuple[nn.Module, ...] = field(default=())
+    given: float | None = None
 
     def __repr__(self) -> str:
         return (
@@ -62,14 +64,12 @@ class Augmentation:
         return front(self.records, self.cost, max_exits=self.max_exits, refine=True)
 
     def best(self, max_drop: float | None = None, *, max_cost=None, min_accuracy=None) -> Policy:
-        """The policy of the front under one condition, as `tune`; a drop of 0.01 unless told.
+        """The policy of the front under one condition, as `tune`; a drop of 0.01 unless told, below the model as given.
 
         Raises ValueError naming the best that can be reached when nothing satisfies the condition.
         """
-        if max_drop is None and max_cost is None and min_accuracy is None:
-            max_drop = 0.01
-        index = choose(self.front, self.records, max_cost, min_accuracy, max_drop)
-        return self.front.policy(index)
+        conditions = self._counted(max_drop=max_drop, max_cost=max_cost, min_accuracy=min_accuracy)
+        return self.front.policy(choose(self.front, self.records, **conditions))
 
     def columns(self, policy: Policy) -> list[int]:
         """Columns of the records that a policy keeps, the final classifier included."""
@@ -111,7 +111,7 @@ class Augmentation:
         platform = platform_of(platform)
         if platform is None:
             raise ValueError("platform: expected a Platform or the name of a preset, got None.")
-        conditions.setdefault("max_exits", self.max_exits)
+        conditions = {"max_exits": self.max_exits, **self._counted(**conditions)}
         segments = segments_on(platform, self.network())
         return replace(self, mapping=platform.map(segments, self.records, cost, **conditions))
 
@@ -129,6 +129,14 @@ class Augmentation:
             self.network(), policy, folder, mapping=mapping, measure=records.measure, temperature=records.temperature,
             classes=records.classes or (),
         )  # fmt: skip
+
+    def _counted(self, max_drop=None, max_cost=None, min_accuracy=None, **others) -> dict[str, Any]:
+        """Conditions of a choice, a drop of 0.01 unless told; drops below the model as it was given."""
+        if max_drop is None and max_cost is None and min_accuracy is None:
+            max_drop = 0.01
+        if max_drop is not None and self.given is not None:
+            min_accuracy, max_drop = self.given - max_drop, None
+        return {"max_drop": max_drop, "max_cost": max_cost, "min_accuracy": min_accuracy, **others}
 
     def _segments(self, used: Sequence[int]) -> list[nn.Module]:
         if not self.backbone:

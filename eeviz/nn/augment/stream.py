@@ -67,6 +67,10 @@ class BranchRecipe:
         if self.memory < 0 or any(n < 0 for n in self.replays.values()):
             raise ValueError("memory and replays cannot be negative.")
 
+    def progress(self, share: float, seconds: float) -> float:
+        """How far training has come: the share of its steps, or of its time where that is further."""
+        return share if self.time_budget is None else max(share, seconds / self.time_budget)
+
 
 @dataclass(frozen=True)
 class Step:
@@ -111,18 +115,18 @@ def train_branches(
     if path and path.is_file():
         step, before = _resume(path, branches, sized, optimizer, average, recipe)
     learner = _Learner(segments, branches, sized, optimizer, recipe, len(samples))
+    progress = recipe.progress(step / steps, before)
     started = saved = time.perf_counter()
-    learner.recall(samples, vary, step)
-    source, progress = batches(samples, vary, recipe.batch, recipe.seed, step), step / steps
+    if progress < 1:
+        learner.recall(samples, vary, step)
+    source = batches(samples, vary, recipe.batch, recipe.seed, step)
     while progress < 1:
         _set_rate(optimizer, recipe, progress)
         now = learner.step(*next(source), step)
         average[:] = np.where(np.isnan(average), now, 0.95 * average + 0.05 * now)
         step += 1
         seconds = before + time.perf_counter() - started
-        progress = step / steps
-        if recipe.time_budget is not None:
-            progress = max(progress, seconds / recipe.time_budget)
+        progress = recipe.progress(step / steps, seconds)
         if path and (time.perf_counter() - saved > checkpoint_every or progress >= 1):
             _save(path, branches, sized, optimizer, average, recipe, step, seconds)
             saved = time.perf_counter()
