@@ -9,6 +9,8 @@ most 45. joint: the backbone is fine-tuned, too; drops are below the model as it
 its own with one thread.
 
 Run: python benchmarks/augment_cifar.py quick|full|joint --weights resnet20=FILE resnet32=FILE [--save]
+--work FOLDER --ship data/cifar10 trains nothing and reports nothing: of the records that an earlier run left in FOLDER it
+writes the demo `cifar10`, ResNet-32 made early-exit beside plain ResNet-20.
 CIFAR-10 must be where `eeviz.load_dataset("cifar10")` finds it (EEVIZ_DATA).
 """
 
@@ -61,9 +63,19 @@ def main() -> None:
     parser.add_argument("--work", type=Path, help="folder for records and checkpoints; a run found there is resumed")
     parser.add_argument("--figures", action="store_true", help="of the records that an earlier run left in --work")
     parser.add_argument("--only", help="(used by the benchmark itself) augment this network in this process")
+    parser.add_argument(
+        "--ship", type=Path, metavar="FOLDER", help="write the demo of the records in --work; no figures"
+    )
     parser.add_argument("--save", action="store_true")
     options = parser.parse_args()
     weights = dict(entry.split("=", 1) for entry in options.weights)
+    if options.ship:
+        if options.work is None or options.mode == "joint":
+            parser.error("--ship needs --work, and a mode in which the given networks stay as they are: quick or full.")
+        from _cifar_demo import ship
+
+        ship(options.mode, options.work, options.ship, options_of(options.mode, "resnet32"))
+        return
     if options.only:
         augmented(options.mode, options.only, weights[options.only], options.work)
         return

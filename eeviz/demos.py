@@ -17,28 +17,36 @@ _DEMOS = {
         "Fashion-MNIST, 4 exits",
         "a compact inverted-residual network with 4 exits on Fashion-MNIST, static counterparts, noisy test images",
         "fashion",
-        "make_demo fashion --out data/fashion",
+        "python -m eeviz.nn.make_demo fashion --out data/fashion",
     ),
     "speech": (
         "Speech commands, DS-CNN-S made early-exit",
         "a trained DS-CNN-S with branches, fine-tuned jointly; unheard speakers (the first of five folds)",
         "speech/fold0",
-        "make_case speech --out data/speech",
+        "python -m eeviz.nn.make_case speech --out data/speech",
     ),
     "ecg": (
         "Heartbeats, a 1-D CNN made early-exit",
         "a trained heartbeat classifier with branches in two designs, by patient; balanced accuracy over N, S, V",
         "ecg",
-        "make_case ecg --out data/ecg",
+        "python -m eeviz.nn.make_case ecg --out data/ecg",
+    ),
+    "cifar10": (
+        "CIFAR-10, ResNet-32 made early-exit",
+        "a public ResNet-32 with branches in two designs, plain ResNet-20 beside it; both were trained on all training "
+        "images, so one random half of the test images chooses, the other reports; no pictures",
+        "cifar10",
+        "python benchmarks/augment_cifar.py full --weights resnet20=FILE resnet32=FILE --work FOLDER --ship data/cifar10",
     ),
 }
+_CHECKPOINT = {"cifar10": "eeviz.nn.loaded.from_checkpoint('resnet32', FILE, 'cifar10') reads its public checkpoint"}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class StaticNetwork:
-    """A network of the same backbone with the final classifier only, trained on its own.
+    """A network of the backbone's kind with the final classifier only, trained on its own.
 
-    macs : of one sample. width : of its channels against the demo's backbone. answers : split -> predicted (N,) int.
+    macs : of one sample. width : of its channels against the demo's backbone (a shallower one may have all). answers : split -> predicted (N,) int.
     labels : split -> (N,) int.
     """
 
@@ -113,9 +121,10 @@ class Demo:
         from .nn import weights
 
         if not (self.folder / "architecture.json").is_file():
+            base = _CHECKPOINT.get(self.name, f"eeviz.nn.bases.load_base({self.name!r}) gives it")
             raise ValueError(
                 f"the demo {self.name!r} ships its records alone; to have the network, augment the base again: "
-                f"eeviz.nn.bases.load_base({self.name!r}) gives it, eeviz.augment makes it early-exit."
+                f"{base}, eeviz.augment makes it early-exit."
             )
         return weights.load(self.folder)
 
@@ -133,7 +142,7 @@ def load_demo(name: str = "fashion") -> Demo:
     folder = paths.data() / place
     if not (folder / "validation.npz").is_file():
         raise FileNotFoundError(
-            f"{folder} holds no records of the demo {name!r}: install eeviz again, or run python -m eeviz.nn.{command}"
+            f"{folder} holds no records of the demo {name!r}: install eeviz again, or run {command}"
         )
     return Demo(name, title, folder)
 

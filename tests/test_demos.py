@@ -104,12 +104,17 @@ def test_every_file_is_in_the_manifest_unchanged(demo, manifest):
         assert entry["licence"]
         assert entry["date"]
         assert entry["command"].startswith(
-            ("python -m eeviz.nn.make_", "python -m eeviz.hardware.make_", "python -m eeviz.search.make_")
+            (
+                "python -m eeviz.nn.make_",
+                "python -m eeviz.hardware.make_",
+                "python -m eeviz.search.make_",
+                "python benchmarks/augment_cifar.py full ",
+            )
         )
 
 
 def test_the_data_stays_small():
-    for folder, most in (("fashion", 12e6), ("supernet", 10e6)):
+    for folder, most in (("fashion", 12e6), ("supernet", 10e6), ("cifar10", 1.5e6)):
         files = [path for path in (paths.data() / folder).rglob("*") if path.is_file()]
         assert sum(path.stat().st_size for path in files) <= most
 
@@ -179,3 +184,32 @@ def test_static_networks_count_with_the_weights_of_the_records():
     right = made.static[-1].right("validation")
     recalls = [right[records.label == k].mean() for k in range(3)]
     assert np.isclose(points[-1].accuracy, np.mean(recalls))
+
+
+def test_cifar10_ships_both_halves_of_the_test_images_and_the_smaller_network_beside_it(manifest):
+    made = load_demo("cifar10")
+    halves = (made.validation, made.test)
+    for records in halves:
+        assert (len(records), records.exits_count) == (5000, 13)
+        assert records.thumbnails is None
+        assert records.logits is None
+        assert made.static[-1].macs == records.cost().static
+        assert (made.static[-1].right(records.split) == records.correct[:, -1]).all()
+        stated = manifest["artefacts"][f"cifar10/{records.split}.npz"]["figures"]
+        assert stated["accuracy per exit"] == [round(100 * float(a), 2) for a in records.correct.mean(axis=0)]
+        assert "one half stands as validation" in stated["samples"]
+    assert made.validation.temperature == made.test.temperature
+    classes = sum(np.bincount(records.label, minlength=10) for records in halves)
+    assert (classes == 1000).all(), "every test image is in one half"
+    # the checkpoints' published figures, top-1 on the 10,000 test images (Y. Idelbayev)
+    right = {n.name: n.right("validation").sum() + n.right("test").sum() for n in made.static}
+    assert right == {"ResNet-20": 9173, "ResNet-32": 9263}
+    smaller, larger = static_curve(made.static, "macs", "test", 5000)
+    assert (smaller.name, larger.name) == ("ResNet-20", "ResNet-32")
+    assert smaller.mean_cost == 40_551_040
+    policy = ee.tune(made.validation, max_drop=0.01)
+    routing = ee.route(made.test, policy)
+    assert routing.mean_cost < 0.6 * larger.mean_cost
+    assert routing.accuracy > made.test.correct[:, -1].mean() - 0.02
+    with pytest.raises(ValueError, match=r"from_checkpoint\('resnet32'"):
+        made.network()

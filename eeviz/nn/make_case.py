@@ -22,11 +22,11 @@ from ..datasets import Dataset, load_dataset
 from . import bases
 from .augment import Augmentation, AugmentRun, BranchRecipe, JointRecipe, JointRun
 from .augment.inputs import samples_of
+from .case_files import SPLITS, note_all, percent, write_networks, write_part
 from .collect import logits_of
-from .describe import describe
 from .macs import count_macs
 from .make_base import RECIPES, answers, make_ecg
-from .manifest import note, now
+from .manifest import now
 
 log = logging.getLogger("eeviz.make_case")
 
@@ -58,10 +58,10 @@ def speech(fold: int, out: Path, work: Path, seed: int = 0) -> Augmentation:
         work / f"speech{fold}-joint.pt",
     )  # fmt: skip
     made = _run(f"speech fold {fold}", joint)
-    _describe(made, [{"name": "the base before", "macs": made.graph.macs, "width": 1.0}], out)
-    for part, split in ((tune, "validation"), (report, "test")):
+    write_networks(made.network(), [{"name": "the base before", "macs": made.graph.macs, "width": 1.0}], out)
+    for part, split in zip((tune, report), SPLITS, strict=True):
         before = answers(model, samples_of(part, prepare=bases.Spectra())).argmax(axis=1)
-        _save(records_on(made, part, split), before[None], out, split)
+        write_part(records_on(made, part, split), before[None], out, split)
     return made
 
 
@@ -80,18 +80,18 @@ def ecg(out: Path, work: Path, seed: int = 0, test: bool = True) -> Augmentation
         {"name": f"static, {width} channels", "macs": count_macs(net, made.graph.example[:1]), "width": width / 8}
         for width, net in zip((*SMALLER, 8), static, strict=True)
     ]
-    _describe(made, described, out)
-    for split in ("validation", "test") if test else ("validation",):
+    write_networks(made.network(), described, out)
+    for split in SPLITS if test else SPLITS[:1]:
         # the test patients come last: nothing is chosen any more
         part = tune if split == "validation" else bases.heartbeats(load_dataset("mit-bih", "test"))
         samples = samples_of(part, prepare=bases.Heartbeats())
         predicted = np.stack([answers(net, samples).argmax(axis=1) for net in static])  # (S, N)
         records = records_on(made, part, split)
-        _save(records, predicted, out, split)
+        write_part(records, predicted, out, split)
         balanced = [float(np.average(row == part.labels, weights=records.weight)) for row in predicted]
         figures = {
-            "balanced accuracy over N, S, V per exit": _percent(own_accuracy(records)),
-            "static networks": dict(zip([d["name"] for d in described], _percent(balanced), strict=True)),
+            "balanced accuracy over N, S, V per exit": percent(own_accuracy(records)),
+            "static networks": dict(zip([d["name"] for d in described], percent(balanced), strict=True)),
         }
         log.info("%s: %s", split, json.dumps(figures))
         if split == "test":
@@ -100,14 +100,13 @@ def ecg(out: Path, work: Path, seed: int = 0, test: bool = True) -> Augmentation
 
 
 def records_on(made: Augmentation, part: Dataset, split: str) -> ExitRecords:
-    """Records on samples of a part, with the temperatures of the choosing ones; without logits, which are large."""
+    """Records on samples of a part, with the temperatures of the choosing ones."""
     old = made.records
-    records = ExitRecords.from_logits(
+    return ExitRecords.from_logits(
         logits_of(made.network(), part.images), part.labels, old.costs, old.measure, old.temperature,
         position=old.position, exits=old.exits, classes=part.classes, dataset=part.name, split=split,
         group=part.groups, weight=bases.recall_weights(part) if part.name == "mit-bih" else None,
     )  # fmt: skip
-    return replace(records, logits=None)
 
 
 def _run(name: str, run) -> Augmentation:
@@ -115,30 +114,13 @@ def _run(name: str, run) -> Augmentation:
         if event.step % 50 == 0 and event.stage != "calibration":
             accuracy = ", ".join(f"{a:.1%}" for a in event.accuracy)
             log.info("%s %s %.0f %%, %.0f s: %s", name, event.stage, 100 * event.progress, event.seconds, accuracy)
-    log.info("%s, choosing samples: %s", name, _percent(own_accuracy(run.result.records)))
+    log.info("%s, choosing samples: %s", name, percent(own_accuracy(run.result.records)))
     return run.result
-
-
-def _describe(made: Augmentation, static: list[dict], out: Path) -> None:
-    out.mkdir(parents=True, exist_ok=True)
-    segments = describe(made.network(), 1, 1).to_dict()  # as int8, what the presets' processors compute in
-    (out / "segments.json").write_text(json.dumps(segments) + "\n", encoding="utf-8")
-    (out / "static.json").write_text(json.dumps(static, indent=2) + "\n", encoding="utf-8")
-
-
-def _save(records: ExitRecords, static: np.ndarray, out: Path, split: str) -> None:
-    records.save(out / f"{split}.npz")
-    label = records.label.astype(np.uint8)
-    np.savez_compressed(out / f"static_{split}.npz", predicted=static.astype(np.uint8), label=label)
 
 
 def _append(path: Path, reading: dict) -> None:
     readings = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
     path.write_text(json.dumps([*readings, reading], indent=2) + "\n", encoding="utf-8")
-
-
-def _percent(shares) -> list[float]:
-    return [round(100 * float(share), 2) for share in shares]
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -161,12 +143,8 @@ def main(arguments: list[str] | None = None) -> None:
     else:
         for fold in options.folds:
             speech(fold, options.out / f"fold{fold}", options.work, options.seed)
-    for file in sorted(options.out.rglob("*.*")):
-        figures = {}
-        if file.name in ("validation.npz", "test.npz"):
-            figures = {"accuracy per exit": _percent(own_accuracy(ExitRecords.load(file)))}
-        command = f"python -m eeviz.nn.make_case {options.case} --out data/{options.out.name}"
-        note(file, command, LICENCE[options.case], figures)
+    command = f"python -m eeviz.nn.make_case {options.case} --out data/{options.out.name}"
+    note_all(options.out, command, LICENCE[options.case])
 
 
 if __name__ == "__main__":

@@ -1,7 +1,9 @@
 """make_case, on made-up heartbeats and clips: what it writes, from whom each part comes, and that it goes on when killed."""
 
 import json
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,10 +11,13 @@ import pytest
 torch = pytest.importorskip("torch")
 
 import eeviz as ee  # noqa: E402
+from eeviz.core.calibration import fit_temperature  # noqa: E402
 from eeviz.core.metrics import own_accuracy  # noqa: E402
 from eeviz.core.segments import Segments  # noqa: E402
 from eeviz.datasets import Dataset  # noqa: E402
 from eeviz.nn import bases, make_base, make_case  # noqa: E402
+
+sys.path.append(str(Path(__file__).resolve().parents[2] / "benchmarks"))
 
 PATIENTS = {"train": (101, 106), "validation": (207, 223), "test": (100, 202)}
 
@@ -90,3 +95,33 @@ def test_clips_are_learnt_by_the_backbone_too(small, tmp_path):
     with np.load(tmp_path / "fold0" / "static_test.npz", allow_pickle=False) as static:
         assert static["predicted"].shape == (1, 144)
         assert (static["predicted"][0] != told.predicted[:, -1]).any(), "the base before is not the network after"
+
+
+def test_the_cifar_demo_calibrates_on_the_half_that_chooses(monkeypatch, tmp_path):
+    import _cifar_demo as demo
+
+    rng = np.random.default_rng(0)
+    label, image = rng.integers(0, 10, 600), np.arange(600)  # as `group`, which image a row is
+    for name, macs in (("resnet32", 40.0), ("resnet20", 30.0)):
+        logits = rng.normal(0, 2, (600, 2, 10)).astype(np.float32)
+        logits[image, :, label] += rng.normal(3, 2, (600, 1))
+        costs = {"macs": ee.Cost([10.0, macs], [1.0, 1.0])}
+        ee.ExitRecords.from_logits(logits, label, costs, group=image).save(tmp_path / f"full-{name}.npz")
+    monkeypatch.setattr(demo, "untrained", lambda name, records, options: None)
+    monkeypatch.setattr(demo, "write_networks", lambda network, static, out: out.mkdir())
+    out = tmp_path / "data" / "cifar10"
+    out.parent.mkdir()
+    demo.ship("full", tmp_path, out, {})
+
+    whole, plain = (ee.ExitRecords.load(tmp_path / f"full-{name}.npz") for name in ("resnet32", "resnet20"))
+    chosen, reported = (ee.ExitRecords.load(out / f"{split}.npz") for split in ("validation", "test"))
+    assert sorted([*chosen.group, *reported.group]) == image.tolist()
+    fitted = tuple(fit_temperature(whole.logits[chosen.group], whole.label[chosen.group]))
+    assert chosen.temperature == reported.temperature == fitted
+    for records in (chosen, reported):
+        assert records.logits is None
+        again = whole.subset(records.group).with_confidence(whole.measure, fitted)
+        assert (records.confidence == again.confidence).all()
+        with np.load(out / f"static_{records.split}.npz", allow_pickle=False) as static:
+            finals = [of.predicted[records.group, -1] for of in (plain, whole)]
+            assert (static["predicted"] == finals).all()

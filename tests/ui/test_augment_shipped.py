@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from eeviz.bases import load_base
 from eeviz.core.platform import Platform
 from eeviz.core.policy import Policy, route
 from eeviz.demos import load_demo
@@ -53,12 +54,12 @@ def test_static_networks_are_placed_beside_it(opened):
     assert points[-1].accuracy == pytest.approx(route(records, Policy((None,) * 8)).accuracy)
 
 
-@pytest.mark.parametrize("demo", ["fashion", "ecg"])
+@pytest.mark.parametrize("demo", ["fashion", "ecg", "cifar10"])
 def test_static_networks_are_those_that_were_trained(demo):
     platform = Platform.preset("cortex-m0-m4")
     known = load_demo(demo).static
     for network in known:
-        assert describe(static_network(demo, network.width)).macs.static == network.macs
+        assert describe(static_network(demo, network)).macs.static == network.macs
     of_macs = static_points(Settings(demo, cost="macs"), platform)
     assert [point.mean_cost for point in of_macs] == [network.macs for network in known]
     assert static_points(Settings("speech"), platform) == ()
@@ -116,3 +117,23 @@ def test_of_other_models_none_ships():
     with pytest.raises(ValueError, match="Start makes one"):
         Shipped(Settings("fashion"))
     assert AugmentApp(AugmentState(Settings("fashion")), inline=True).runline.allowed == ["start"]
+
+
+def test_cifar10_opens_though_its_weights_do_not_ship():
+    app = AugmentApp(AugmentState(Settings("cifar10", cost="macs", max_exits=2)), inline=True)
+    assert app.runline.allowed == ["shipped"]
+    assert "its weights do not ship" in app.form.words.value
+    assert "cifar10" in [name for _, name in app.form.model.options]
+    with pytest.raises(ValueError, match=r"resnet32-d509ac18.th"):
+        load_base("cifar10")
+    app.runline.press("shipped")
+    assert app.state.phase == "done", app.status.message
+    assert app.runline.allowed == ["shipped", "decide"]
+    records, places = load_demo("cifar10").validation, app.state.anatomy.places
+    assert [place.name for place in places] == [name.removesuffix(" mlp") for name in records.exits[:-1:2]]
+    assert app.state.trained.segments["int8"].macs.static == records.cost().static
+    assert [point.name for point in app.static_points] == ["ResNet-20", "ResNet-32"]
+    decided = app.state.decision.mapping.route(records, "macs")
+    assert decided.accuracy >= app.state.trained.final - 0.01 - 1e-12
+    assert decided.mean_cost < 0.6 * app.static_points[-1].mean_cost
+    assert "one random half of the test images decides" in app.locations.value.lower()

@@ -27,7 +27,7 @@ class Form:
     def __init__(self, app):
         self.app, self.state = app, app.state
         asked, files = self.state.settings, app.files
-        models = [(base.title, name) for name, base in base_models.bases().items()]
+        models = [(base.title, name) for name, base in base_models.BASES.items() if base.ships or base.result]
         if files.given is not None:
             models = [(files.given.title, asked.model)]
         else:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from ...bases import BASES
 from .. import runline
+from .settings import UPLOADED
 from .shipped import has_result
 
 BUTTONS = (
@@ -38,7 +40,7 @@ class RunLine(runline.RunLine):
         if state.busy:
             allowed = [] if state.phase == "stopping" else ["stop"]
         else:
-            allowed = ["start", "shipped"] if self.app.files.given is None and has_result(state.settings) else ["start"]
+            allowed = self._begin()
             if driver.training is not None and not driver.training.complete:
                 allowed.append("resume")
             if state.trained is not None:
@@ -46,6 +48,8 @@ class RunLine(runline.RunLine):
         missing, words = self.app.missing, _WORDS[state.phase]
         if state.phase == "idle" and "shipped" in allowed:
             words = "Nothing has run yet: press Start, or Shipped result to see a finished one."
+            if "start" not in allowed:
+                words = "Nothing has run yet: press Shipped result; of this model the weights do not ship."
         if state.phase == "stopped" and "resume" not in allowed:
             words = "Stopped."
         if state.phase == "done" and state.beside is None:
@@ -55,11 +59,19 @@ class RunLine(runline.RunLine):
         stale = "decide" in allowed and self.app.stale()
         with self.hold_sync():
             self.allowed = [name for name in allowed if name in ("shipped", "decide")] if missing else allowed
-            main = "resume" if "resume" in allowed else "start"
+            main = next((name for name in ("resume", "start", "shipped") if name in allowed), "start")
             self.main = "stop" if state.busy else "decide" if stale else main
             self.words = "PyTorch is not installed yet." if missing and state.phase == "idle" else words
             self.progress = _progress(state)
             self.projector = state.projector
+
+    def _begin(self) -> list[str]:
+        """What begins with the settings' model."""
+        model = self.app.state.settings.model
+        if self.app.files.given is not None or model == UPLOADED:
+            return ["start"]
+        own = ["start"] if BASES[model].weights else []
+        return [*own, "shipped"] if has_result(self.app.state.settings) else own
 
 
 def _progress(state) -> list[dict]:

@@ -11,8 +11,8 @@ from ...demos import Demo, StaticNetwork, load_demo
 from ...packages import is_installed
 from .settings import BITS, Settings
 
-DEMOS = ("fashion", "ecg")
-"""Models whose demo, of the same name, holds static networks of other widths."""
+DEMOS = ("fashion", "ecg", "cifar10")
+"""Models whose demo, of the same name, holds smaller static networks."""
 
 
 def static_points(settings: Settings, platform: Platform, clocked: bool = False) -> tuple[Point, ...]:
@@ -43,7 +43,7 @@ def _cheapest(demo: Demo, network: StaticNetwork, settings: Settings, platform: 
     from ...nn.describe import describe
     from ...nn.static import static_network
 
-    built, size = static_network(demo.name, network.width), BITS[settings.numbers]
+    built, size = static_network(demo.name, network), BITS[settings.numbers]
     segments = segments_on(platform, built, size) if clocked else describe(built, size, size)
     costs = (platform.cost(segments, a)[settings.cost].static for a in fitting(platform, segments))
     return float(min(costs))
