@@ -60,7 +60,7 @@ class Network:
 
 
 def of_demo() -> Network:
-    from eeviz.nn.mobile import statics
+    from eeviz.nn.static import static_network
 
     demo = ee.load_demo("fashion")
     with np.load(paths.data() / "supernet" / "compact-fashion" / "calibration.npz", allow_pickle=False) as stored:
@@ -68,8 +68,8 @@ def of_demo() -> Network:
     network = demo.network()
     tables = answers(network, "fashion-mnist", images, demo.folder)
     static = tuple(
-        Static(one.name, workload(net), {split: one.right(split) for split in SPLITS})
-        for one, net in zip(demo.static, statics(demo), strict=True)
+        Static(one.name, workload(static_network(demo.name, one)), {split: one.right(split) for split in SPLITS})
+        for one in demo.static
     )
     return Network("fashion demo", workload(network), tables, static)
 

@@ -89,7 +89,8 @@ def bases() -> dict[str, Base]:
 def load_base(name: str):
     """A base model with its data, ready for `augment` (`nn.loaded.Loaded`); imports torch.
 
-    Raises ValueError for an unknown name and where no weights ship, FileNotFoundError, in words, where its data is not on this machine.
+    Raises ValueError for an unknown name and where no weights ship, FileNotFoundError, in words, where its data is not on
+    this machine.
     """
     if name not in BASES:
         raise ValueError(f"no base model {name!r}: choose one of {', '.join(bases())}.")

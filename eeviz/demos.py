@@ -46,7 +46,8 @@ _CHECKPOINT = {"cifar10": "eeviz.nn.loaded.from_checkpoint('resnet32', FILE, 'ci
 class StaticNetwork:
     """A network of the backbone's kind with the final classifier only, trained on its own.
 
-    macs : of one sample. width : of its channels against the demo's backbone (a shallower one may have all). answers : split -> predicted (N,) int.
+    macs : of one sample. width : of its channels against the demo's backbone (a shallower one may have all).
+    answers : split -> predicted (N,) int.
     labels : split -> (N,) int.
     """
 

@@ -135,7 +135,7 @@ def split(records: ExitRecords, parts: int, seed: int) -> list[np.ndarray]:
     names = np.arange(len(records)) if records.group is None else records.group
     unique, index = np.unique(names, return_inverse=True)
     if len(unique) < 2:
-        raise ValueError("two halves need at least two samples, or two groups where there are groups.")
+        raise ValueError("parts need at least two samples, or two groups where there are groups.")
     parts, order = min(parts, len(unique)), np.random.default_rng(seed).permutation(len(unique))
     part_of = np.empty(len(unique), dtype=np.int64)
     part_of[order] = np.arange(len(unique)) * parts // len(unique)
@@ -145,7 +145,7 @@ def split(records: ExitRecords, parts: int, seed: int) -> list[np.ndarray]:
 def _chosen(
     choosing, reporting, conditions, cost: str, max_exits: int | None, refit: bool, more
 ) -> tuple[list[Routing], list[Policy]]:
-    """For each condition the policy of one half, and the other half routed by it. more : accuracy asked for in addition."""
+    """For each condition the policy of one part, and the other part routed by it. more : accuracy asked for in addition."""
     if refit:
         temperature = tuple(fit_temperature(choosing.logits, choosing.label))
         choosing = choosing.with_confidence(choosing.measure, temperature)
@@ -185,7 +185,7 @@ def _wanted(condition: Mapping[str, Any], records: ExitRecords) -> float | None:
         return None
     if name == "max_drop":
         return float(own_accuracy(records)[-1] - value)
-    return float(value @ records.units / records.units.sum()) if name == "as_good_as" else float(value)
+    return float(value @ records.units / records.total_units) if name == "as_good_as" else float(value)
 
 
 def _index(best: Front, choosing: ExitRecords, condition: Mapping[str, Any], more: float) -> int:

@@ -39,11 +39,12 @@ def demo_operations() -> set[Operation]:
     """Every layer with weights of the demos' networks, of those that ship one, and of the static ones beside them; needs
     PyTorch."""
     from ..demos import demos, load_demo
-    from ..nn.mobile import statics
+    from ..nn.static import static_network
     from ..nn.workload import workload
 
     found = [demo for demo in map(load_demo, demos()) if (demo.folder / "weights.safetensors").is_file()]
-    networks = [network for demo in found for network in (demo.network(), *statics(demo))]
+    networks = [demo.network() for demo in found]
+    networks += [static_network(demo.name, one) for demo in found for one in demo.static]
     return set().union(*(_operations(workload(network)) for network in networks))
 
 

@@ -19,6 +19,11 @@ def warm_cosine(progress: float, warm_up: float, least: float = 0.02) -> float:
     return 0.5 * (1 + math.cos(math.pi * (progress - warm_up) / (1 - warm_up)))
 
 
+def progress_of(share: float, seconds: float, time_budget: float | None) -> float:
+    """How far training has come: the share of its steps, or of its time where there is a budget and that is further."""
+    return share if time_budget is None else max(share, seconds / time_budget)
+
+
 def parameter_groups(parameters: Iterable[nn.Parameter], weight_decay: float, **more: Any) -> list[dict]:
     """Two groups for an optimizer, `more` in each: weights decay; scales and biases do not, it only costs accuracy."""
     parameters = list(parameters)

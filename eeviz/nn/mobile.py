@@ -6,7 +6,6 @@ convolution replaces the expansion and the depthwise convolution (EfficientNetV2
 
 from __future__ import annotations
 
-import json
 import math
 from typing import Any
 
@@ -46,12 +45,6 @@ FASHION: dict[str, Any] = {
 def static(architecture: dict[str, Any], width: float = 1.0) -> dict[str, Any]:
     """The static network of an architecture: same backbone, final classifier only, channels scaled by `width`."""
     return {**architecture, "exits": [], "width": width}
-
-
-def statics(demo) -> list[EarlyExitNetwork]:
-    """The static networks that were trained beside a demo's, in its order, without their weights: for their layers."""
-    architecture = json.loads((demo.folder / "architecture.json").read_text(encoding="utf-8"))
-    return [build(static(architecture, one.width)).eval() for one in demo.static]
 
 
 @torch.random.fork_rng(devices=[])  # layers draw from the global generator before initialise overwrites them

@@ -18,7 +18,7 @@ import torch
 from torch import nn
 
 from ..buffers import keeping_buffers
-from ..descent import parameter_groups, warm_cosine, write_state
+from ..descent import parameter_groups, progress_of, warm_cosine, write_state
 from ..training import Recipe, joint_loss
 from .branches import Sized
 from .inputs import Samples, Vary, samples_of, variation
@@ -52,10 +52,6 @@ class JointRecipe:
             raise ValueError(
                 "joint fine-tuning needs epochs and a learning rate above 0, and backbone_rate at least 0."
             )
-
-    def progress(self, share: float, seconds: float) -> float:
-        """How far training has come: the share of its steps, or of its time where that is further."""
-        return share if self.time_budget is None else max(share, seconds / self.time_budget)
 
 
 class JointRun:
@@ -151,7 +147,7 @@ class JointRun:
         steps = math.ceil(recipe.epochs * len(self.training) / recipe.batch)
         step, before = self._resume(parts, optimizer) if self.checkpoint and self.checkpoint.is_file() else (0, 0.0)
         started = saved = time.perf_counter()
-        average, progress = None, recipe.progress(step / steps, before)
+        average, progress = None, progress_of(step / steps, before, recipe.time_budget)
         source = batches(self.training, self.vary, recipe.batch, recipe.seed + 1, step)
         while progress < 1:
             parts.train()
@@ -173,7 +169,7 @@ class JointRun:
             average = right if average is None else 0.95 * average + 0.05 * right
             step += 1
             seconds = before + time.perf_counter() - started
-            progress = recipe.progress(step / steps, seconds)
+            progress = progress_of(step / steps, seconds, recipe.time_budget)
             if self.checkpoint and (time.perf_counter() - saved > 60 or progress >= 1):
                 self._save(parts, optimizer, step, seconds)
                 saved = time.perf_counter()

@@ -43,8 +43,8 @@ class AugmentRun:
     """One augmentation in steps: iterate over it (Step events; stop at any), then read `result`.
 
     training : samples the branches learn on (the model's own training samples will do); None: half of the calibration
-    samples, the thresholds then have the other half. platform : a Platform, or the name of a preset; its segments are then mapped,
-    too (least energy; `Augmentation.mapped` takes other costs and conditions).
+    samples, the thresholds then have the other half. platform : a Platform, or the name of a preset; its segments
+    are then mapped, too (least energy; `Augmentation.mapped` takes other costs and conditions).
     max_exits : early exits at most. designs : of `branches.DESIGNS`, or {design: share of the model's MACs}.
     locations : how many candidate locations get branches at most, or their indices. epochs, seed, time_budget
     (seconds of training), recipe : see `BranchRecipe`. joint : epochs, or a JointRecipe, of fine-tuning everything

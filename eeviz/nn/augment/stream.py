@@ -21,7 +21,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..buffers import keeping_buffers
-from ..descent import parameter_groups, warm_cosine, write_state
+from ..descent import parameter_groups, progress_of, warm_cosine, write_state
 from .branches import Sized
 from .fused import fused, outputs
 from .inputs import Samples
@@ -67,10 +67,6 @@ class BranchRecipe:
         if self.memory < 0 or any(n < 0 for n in self.replays.values()):
             raise ValueError("memory and replays cannot be negative.")
 
-    def progress(self, share: float, seconds: float) -> float:
-        """How far training has come: the share of its steps, or of its time where that is further."""
-        return share if self.time_budget is None else max(share, seconds / self.time_budget)
-
 
 @dataclass(frozen=True)
 class Step:
@@ -115,7 +111,7 @@ def train_branches(
     if path and path.is_file():
         step, before = _resume(path, branches, sized, optimizer, average, recipe)
     learner = _Learner(segments, branches, sized, optimizer, recipe, len(samples))
-    progress = recipe.progress(step / steps, before)
+    progress = progress_of(step / steps, before, recipe.time_budget)
     started = saved = time.perf_counter()
     if progress < 1:
         learner.recall(samples, vary, step)
@@ -126,7 +122,7 @@ def train_branches(
         average[:] = np.where(np.isnan(average), now, 0.95 * average + 0.05 * now)
         step += 1
         seconds = before + time.perf_counter() - started
-        progress = recipe.progress(step / steps, seconds)
+        progress = progress_of(step / steps, seconds, recipe.time_budget)
         if path and (time.perf_counter() - saved > checkpoint_every or progress >= 1):
             _save(path, branches, sized, optimizer, average, recipe, step, seconds)
             saved = time.perf_counter()

@@ -18,7 +18,8 @@ DEMOS = ("fashion", "ecg", "cifar10")
 def static_points(settings: Settings, platform: Platform, clocked: bool = False) -> tuple[Point, ...]:
     """Accuracy on all of the demo's validation split, mean cost at the cheapest place, by rising cost; () without any.
 
-    clocked : on this machine they are run, not computed from its rates: as the model beside them was. Networks that the platform's memory cannot hold are left out; costs other than MACs need PyTorch.
+    clocked : on this machine they are run, not computed from its rates: as the model beside them was. Networks that the
+    platform's memory cannot hold are left out; costs other than MACs need PyTorch.
     """
     if settings.model not in DEMOS or (settings.cost != "macs" and not is_installed("torch")):
         return ()
