@@ -5,15 +5,18 @@ import json
 import threading
 import time
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 pytest.importorskip("torch")
+import torch
 from augment_fakes import fake
 
 from eeviz.core.policy import route
 from eeviz.core.records import ExitRecords
+from eeviz.nn.augment import JointRecipe
 from eeviz.ui.augment import work
 from eeviz.ui.augment.app import AugmentApp
 from eeviz.ui.augment.drawing import drawn
@@ -24,9 +27,10 @@ from eeviz.ui.augment.state import AugmentState
 ASKED = Settings("uploaded", "sensor-gateway-cloud", "latency", max_drop=0.05)
 
 
-def source():
+def source(**options):
     parts = fake(384)
-    return work.source_of(parts["model"], parts["calibration"], parts["training"], parts["report"], **parts["options"])
+    data = (parts[name] for name in ("calibration", "training", "report"))
+    return work.source_of(parts["model"], *data, **parts["options"], **options)
 
 
 @pytest.fixture(scope="module")
@@ -133,6 +137,35 @@ def test_deciding_again_keeps_the_branches(done):
     done.form.cost.value = ASKED.cost
     done.runline.press("decide")
     assert done.state.decision.settings == done.state.settings
+
+
+def test_fine_tuning_goes_on_with_some_branches_and_counts_from_the_model_as_given(tmp_path):
+    asked = replace(ASKED, fine_tune=True, cost="macs", max_drop=0.3)
+    gentle = JointRecipe(epochs=2, batch=64, learning_rate=2e-4)
+    app = AugmentApp(AugmentState(asked), source(joint=gentle), folder=tmp_path, inline=True)
+    stages, seen = [], app.state
+    seen.observe(lambda change: stages.append(change.new and change.new.stage), ["learning"])
+    app.runline.press("start")
+    assert seen.phase == "done", app.status.details
+    assert "joint" in stages
+    places = [branch.place for branch in seen.anatomy.branches]
+    assert places == list(range(len(seen.anatomy.chosen))), "one design a location goes on"
+    trained, model = seen.trained, fake(384)["model"]
+    assert len(trained.accuracy) == len(seen.learning.accuracy) == len(places)
+    before = work.Training(source(), ASKED)
+    before.open()
+    values = before.run.calibration
+    with torch.no_grad():
+        right = model(values.batch(np.arange(len(values)))).argmax(dim=1).numpy() == values.labels
+    assert np.array_equal(trained.right, right)
+    assert trained.moved
+    assert "after fine-tuning" in app.depth.sentence.value
+    assert "Drops are counted from the model as it was given" in app.locations.value
+    assert seen.selected.accuracy >= trained.final - 0.3 - 1e-9
+    assert seen.selected.difference.value == pytest.approx(seen.selected.accuracy - trained.final)
+    app.form.fine_tune.value = False
+    app.runline.press("decide")
+    assert "these need Start" in app.status.message
 
 
 def test_a_platform_of_ones_own(done):

@@ -10,6 +10,7 @@ from eeviz.demos import load_demo
 from eeviz.nn.describe import describe
 from eeviz.nn.static import static_network
 from eeviz.ui.augment.app import AugmentApp
+from eeviz.ui.augment.lab import augment_lab
 from eeviz.ui.augment.settings import Settings
 from eeviz.ui.augment.shipped import Shipped
 from eeviz.ui.augment.state import AugmentState
@@ -111,6 +112,28 @@ def test_it_can_be_decided_on_again_but_not_exported(opened):
     opened.form.model.value = "speech"
     opened.runline.press("decide")
     assert "these need Start" in opened.status.message
+
+
+def test_the_lab_opens_with_it_and_counts_drops_from_the_model_as_it_was_given():
+    lab = augment_lab("speech", platform="sensor-gateway-cloud")
+    lab.join(60)
+    assert lab.phase == "done", lab.phase
+    demo = load_demo("speech")
+    assert demo.static[-1].name == "the base before"
+    assert np.array_equal(lab.trained.right, demo.static[-1].right("validation"))
+    assert lab.trained.moved
+    assert "after fine-tuning" in lab._app.depth.sentence.value
+    assert lab.selected.accuracy >= lab.trained.final - 0.01 - 1e-12
+    lab.close()
+
+
+def test_an_address_that_does_not_fit_is_told_beside_it(monkeypatch):
+    monkeypatch.setattr("eeviz.ui.augment.settings.parameters", lambda query=None: {"drop": "much"})
+    lab = augment_lab()
+    lab.join(60)
+    assert lab.phase == "done"
+    assert "The address does not fit" in lab._app.status.message
+    lab.close()
 
 
 def test_of_other_models_none_ships():

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from ...core.metrics import own_accuracy
 from ..buffers import keeping_buffers
 from ..descent import parameter_groups, progress_of, warm_cosine, write_state
 from ..training import Recipe, joint_loss
@@ -100,6 +101,7 @@ class JointRun:
         )  # else single-channel inputs leave every convolution in the slower layout
         self.segments, self.branches = parts[: len(used) + 2], parts[len(used) + 2 :]
         self.columns, self.checkpoint = columns, Path(checkpoint) if checkpoint else None
+        self.checkpoint_every = 60.0  # seconds
         self.vary = variation(self.training, vary)
         self.result: Augmentation | None = None
 
@@ -123,15 +125,16 @@ class JointRun:
         )
         original = yield from collecting(self.before.graph.segments([]), (), (), self.calibration)
         right = original[:, -1].argmax(axis=1) == records.label
-        given, own = (float(row @ records.units / records.total_units) for row in (right, records.correct[:, -1]))
+        made = replace(
+            self.before, locations=self.locations, sized=self.sized, branches=tuple(parts[1]), records=records,
+            mapping=None, backbone=tuple(parts[0]), right=right,
+        )  # fmt: skip
         note = (
             f"The backbone was fine-tuned jointly with {len(self.branches)} branches: its final logits are its own, "
-            f"{own:.2%} right on the calibration samples. Drops are counted from the model as it was given: {given:.2%}."
+            f"{own_accuracy(records)[-1]:.2%} right on the calibration samples. Drops are counted from the model as it was "
+            f"given: {made.given:.2%}."
         )
-        self.result = replace(
-            self.before, locations=self.locations, sized=self.sized, branches=tuple(parts[1]), records=records,
-            notes=(*self.before.notes, note), mapping=None, backbone=tuple(parts[0]), given=given,
-        )  # fmt: skip
+        self.result = replace(made, notes=(*self.before.notes, note))
 
     def _samples(self, data: Any) -> Samples:
         return data if isinstance(data, Samples) else samples_of(data, prepare=self.before.prepare)
@@ -170,7 +173,7 @@ class JointRun:
             step += 1
             seconds = before + time.perf_counter() - started
             progress = progress_of(step / steps, seconds, recipe.time_budget)
-            if self.checkpoint and (time.perf_counter() - saved > 60 or progress >= 1):
+            if self.checkpoint and (time.perf_counter() - saved > self.checkpoint_every or progress >= 1):
                 self._save(parts, optimizer, step, seconds)
                 saved = time.perf_counter()
             yield Step(min(progress, 1.0), step, steps, (float(loss.detach()),), tuple(average), seconds, "joint")

@@ -35,8 +35,8 @@ class Augmentation:
     records : on the calibration samples, a column per branch (alternatives share a position), the final classifier last;
     logits inside, temperatures fitted there. graph : every candidate location of the model. locations : those that got
     branches. sized : (E - 1,) the branches as built. branches : their modules. notes : what a reader should know, in
-    words. mapping : of the platform, if one was given. given : after fine-tuning, the (weighted) accuracy on the
-    calibration samples of the model as it was given, from which drops are counted; None: records tell.
+    words. mapping : of the platform, if one was given. right : (N,) after fine-tuning, which calibration samples the model
+    as it was given answers right; None: records tell.
     """
 
     graph: Graph
@@ -50,13 +50,19 @@ class Augmentation:
     notes: tuple[str, ...] = ()
     mapping: Any = None
     backbone: tuple[nn.Module, ...] = field(default=())
-    given: float | None = None
+    right: np.ndarray | None = None
 
     def __repr__(self) -> str:
         return (
             f"Augmentation({len(self.locations)} locations, {len(self.branches)} branches, static "
             f"{self.graph.macs:.4g} MACs, calibrated on {len(self.records)} samples)"
         )
+
+    @property
+    def given(self) -> float | None:
+        """Accuracy on the calibration samples of the model as it was given, from which drops are counted; None: of the
+        records' final classifier, no fine-tuning has moved it."""
+        return None if self.right is None else float(self.right @ self.records.units / self.records.total_units)
 
     @cached_property
     def front(self) -> Front:

@@ -50,7 +50,8 @@ class AugmentRun:
     (seconds of training), recipe : see `BranchRecipe`. joint : epochs, or a JointRecipe, of fine-tuning everything
     afterwards, with the branches that the frozen front makes use of.
     mean, std, prepare : see `inputs.samples_of`. vary : see `inputs.variation`. balance : accuracy becomes balanced
-    accuracy. measure : of confidence. cost : what `front` minimises. checkpoint : file to write and resume from.
+    accuracy. measure : of confidence. cost : what `front` minimises. checkpoint : file to write and resume from; of
+    fine-tuning it is the same name with ".joint" behind.
     """
 
     def __init__(
@@ -114,6 +115,7 @@ class AugmentRun:
         self.max_exits, self.balance = max_exits, balance
         self.measure, self.cost = measure, cost
         self.checkpoint, self.checkpoint_every = checkpoint, 30.0  # seconds
+        self.fine_tuning: JointRun | None = None  # from when it begins
         self.result: Augmentation | None = None
 
     def __iter__(self) -> Iterator[Step]:
@@ -123,17 +125,23 @@ class AugmentRun:
         )  # fmt: skip
         yield from self._collect()
         if self.joint is not None:
-            columns = sorted(self._worth_most())
-            run = JointRun(self.result, self.training, self.calibration, self.joint, columns, self.vary)
-            yield from run
-            self.result = run.result
+            self.fine_tuning = JointRun(
+                self.result, self.training, self.calibration, self.joint, sorted(self._worth_most()), self.vary,
+                beside(self.checkpoint),
+            )  # fmt: skip
+            self.fine_tuning.checkpoint_every = self.checkpoint_every
+            yield from self.fine_tuning
+            self.result = self.fine_tuning.result
         if self.platform is not None:
             self.result = self.result.mapped(self.platform)
 
     def finished(self) -> Augmentation:
-        """The augmentation with the branches as they are now: what a stopped run is still good for."""
-        for _ in self._collect():
-            pass
+        """The augmentation with the weights as they are now: what a stopped run is still good for."""
+        if self.fine_tuning is not None:
+            self.result = self.fine_tuning.finished()
+        else:
+            for _ in self._collect():
+                pass
         return self.result
 
     def _collect(self) -> Iterator[Step]:
@@ -188,6 +196,11 @@ class AugmentRun:
             )
             self.notes.append(text)
             warnings.warn(text, stacklevel=3)
+
+
+def beside(checkpoint: Path | str | None) -> Path | None:
+    """Where fine-tuning after a run keeps its own checkpoint."""
+    return None if checkpoint is None else Path(checkpoint).with_name(Path(checkpoint).name + ".joint")
 
 
 def spread(graph: Graph, wanted: int | Sequence[int]) -> tuple[Location, ...]:

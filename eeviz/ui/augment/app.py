@@ -25,6 +25,7 @@ from .form import Form
 from .panel import Panel
 from .runline import RunLine
 from .settings import Settings, to_code, to_query
+from .shipped import has_result
 from .state import AugmentState
 from .views import branches, front, sensitivity
 
@@ -66,10 +67,9 @@ class AugmentApp:
             self.figures.show()
         self._dress()
         self._link()
-        if self.missing:
-            self.status.fail(ImportError(self.missing))
-        elif complaint:
-            self.status.fail(ValueError(complaint))
+        self.complaint = ImportError(self.missing) if self.missing else ValueError(complaint) if complaint else None
+        if self.complaint:
+            self.status.fail(self.complaint)
 
     # -- what parts ask of the app ----------------------------------------------------------------------------------
     def guarded(self, fn, doing: str = ""):
@@ -106,6 +106,13 @@ class AugmentApp:
 
     def decide(self) -> None:
         self.driver.decide(self.form.read())
+
+    def begin(self) -> None:
+        """A finished result at once, where one ships with the settings' model."""
+        if self.files.given is None and has_result(self.state.settings):
+            self.driver.open_shipped(self.state.settings)
+            if self.complaint:
+                self.status.fail(self.complaint)
 
     def shipped(self) -> None:
         self.driver.open_shipped(self.form.read())

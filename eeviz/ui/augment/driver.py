@@ -70,7 +70,9 @@ class Driver:
         if training is None or training.complete:
             raise ValueError("there is no training to resume: Start one.")
         if not training.fits(settings):
-            raise ValueError("model, effort or seed have changed: Start trains with them, Resume would go on without.")
+            raise ValueError(
+                "model, effort, seed or fine-tuning have changed: Start trains with them, Resume would go on without."
+            )
         self.state.settings = settings
         self.state.forget(training=False)
         self._go("training", lambda: self._train(training))
@@ -81,7 +83,7 @@ class Driver:
         if self.state.trained is None:
             raise ValueError("no branches have been trained yet: Start first.")
         if self.training is not None and not self.training.fits(settings):
-            raise ValueError("model, effort or seed have changed: these need Start.")
+            raise ValueError("model, effort, seed or fine-tuning have changed: these need Start.")
         self.state.settings = settings
         trained = self.state.trained
         self._go("deciding", lambda: self._decide(trained))
@@ -167,6 +169,7 @@ class Driver:
             return
         yield "finishing"
         trained = training.finish()
+        yield training.anatomy()
         yield trained
         yield from self._decide(trained)
 
@@ -211,7 +214,10 @@ class Driver:
         if isinstance(result, str):
             state.phase = result
         elif isinstance(result, Anatomy):
-            state.anatomy = result
+            with state.hold_trait_notifications():
+                if state.learning is not None and len(state.learning.accuracy) != len(result.branches):
+                    state.learning = None  # fine-tuning goes on with some of them
+                state.anatomy = result
         elif isinstance(result, Learning):
             state.learning = result
         elif isinstance(result, Trained):

@@ -38,6 +38,13 @@ class Form:
         self.model = _dropdown(models, asked.model, "Model", 330)
         self.effort = _dropdown([(e.words, n) for n, e in EFFORTS.items()], asked.effort, "Effort", 150)
         self.seed = widgets.BoundedIntText(value=asked.seed, min=0, max=2**31 - 1, **_look("Seed", 110))
+        self.fine_tune = widgets.Checkbox(
+            value=asked.fine_tune, description="then fine-tune the backbone too", indent=False,
+            layout=widgets.Layout(width="240px"),
+        )  # fmt: skip
+        self.fine_tune.tooltip = (
+            "Everything is trained on together, on a copy: exits answer better, the model's own answers change"
+        )
         self.platform = _dropdown(platforms, asked.platform, "Platform", 360)
         self.numbers = _dropdown(list(BITS), asked.numbers, "Counted as", 170)
         self.numbers.tooltip = (
@@ -76,7 +83,7 @@ class Form:
         )
         self.box = widgets.VBox(
             [
-                row(self.model, self.effort, self.seed),
+                row(self.model, self.effort, self.seed, self.fine_tune),
                 self.checkpoint_row,
                 row(self.platform, self.numbers),
                 self.platform_row,
@@ -85,7 +92,7 @@ class Form:
             ]
         )
         fields = (self.model, self.effort, self.seed, self.platform, self.numbers, self.cost, self.drop)
-        fields += (self.exits, self.worst)
+        fields += (self.exits, self.worst, self.fine_tune)
         for field in fields:
             field.observe(app.guarded(lambda _: self._changed(), "reading the form"), "value")
         self.state.observe(app.guarded(lambda _: self.follow(), "showing the settings"), ["settings"])
@@ -108,6 +115,7 @@ class Form:
             seed=int(self.seed.value),
             claim=self.state.settings.claim,
             worst_latency=round(self.worst.value / 1e3, 12),
+            fine_tune=bool(self.fine_tune.value),
         )
 
     def follow(self) -> None:
@@ -119,6 +127,7 @@ class Form:
             self.numbers.value, self.effort.value, self.seed.value = asked.numbers, asked.effort, asked.seed
             self.drop.value, self.exits.value = round(100 * asked.max_drop, 8), asked.max_exits
             self.worst.value = round(1e3 * asked.worst_latency, 9)
+            self.fine_tune.value = asked.fine_tune
         finally:
             self._writing = False
         self._say()
@@ -154,9 +163,10 @@ class Form:
                 "This machine runs every segment and head, one thread, float32; of a shipped result, which has no network "
                 "here, rates of typical layers stand for them. Energy is an assumed 10 W times the time."
             )
+        tuned = f", then everything in {effort.joint:g} more" if asked.fine_tune else ""
         said.append(
             f"{effort.words}: branches ({', '.join(effort.designs)}) at up to {effort.locations} locations learn on at most "
-            f"{effort.learn:,} samples in {effort.passes:g} passes; at most {effort.tune:,} others decide."
+            f"{effort.learn:,} samples in {effort.passes:g} passes{tuned}; at most {effort.tune:,} others decide."
         )
         self.words.value = f'<p class="ee-sentence">{escape(" ".join(said))}</p>'
 

@@ -110,7 +110,7 @@ class AugmentLab:
 
 
 def augment_lab(
-    model="fashion",
+    model="ecg",
     calibration=None,
     *,
     training=None,
@@ -125,19 +125,22 @@ def augment_lab(
     seed: int = 0,
     claim: float = 0.25,
     worst_latency: float = 0.0,
+    fine_tune: bool = False,
     folder: str | Path | None = None,
     hide: Sequence[str] = (),
     projector: bool = False,
 ) -> AugmentLab:
-    """Open the augment lab: from a trained classifier to an early-exit network on processors.
+    """Open the augment lab: from a trained classifier to an early-exit network on processors; first with the result that
+    ships of the model, if one does.
 
     model : of `eeviz.bases.BASES`, "uploaded", or an nn.Module; then calibration, training : samples as for `ee.augment`,
-    report : samples for figures alone, options : its further keyword arguments. platform : a preset, or "uploaded". cost : "macs", "latency", "energy", "energy x latency": the least of it is sought. numbers : "float32" or
-    "int8", how weights and activations are counted. max_drop : of accuracy, a share; max_exits : early exits at most.
+    report : samples for figures alone, options : its further keyword arguments. platform : a preset, or "uploaded". cost :
+    "macs", "latency", "energy", "energy x latency": the least of it is sought. numbers : "float32" or "int8", how weights
+    and activations are counted. max_drop : of accuracy, a share; max_exits : early exits at most.
     effort : "quick" or "full". claim : the saving whose sensitivity is shown, a share. worst_latency : of the deepest exit at
-    most, s, 0: any. folder : for checkpoints, else the
+    most, s, 0: any. fine_tune : train the backbone on with its branches afterwards. folder : for checkpoints, else the
     user's cache folder. hide : parts to take away, of `PARTS`. projector : large type. In Voila the page's address
-    overrides them (model, platform, objective, numbers, drop, exits, worst, effort, seed, claim, projector).
+    overrides them (model, platform, objective, numbers, drop, exits, worst, effort, seed, joint, claim, projector).
 
     Raises ValueError where they do not fit.
     """
@@ -161,6 +164,7 @@ def augment_lab(
         seed,
         claim,
         worst_latency,
+        fine_tune,
     )
     settings, complaint = given, ""
     try:
@@ -172,6 +176,7 @@ def augment_lab(
         AugmentState(settings, projector=large), source, folder=Path(folder) if folder else _cache(), hide=tuple(hide),
         complaint=complaint,
     )  # fmt: skip
+    app.begin()
     return AugmentLab(app)
 
 

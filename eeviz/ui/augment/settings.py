@@ -32,13 +32,15 @@ BITS = MappingProxyType({"float32": 4, "int8": 1})
 
 @dataclass(frozen=True)
 class Effort:
-    """How much an augmentation may take. learn, tune : samples that branches learn on, and that decide, at most."""
+    """How much an augmentation may take. learn, tune : samples that branches learn on, and that decide, at most.
+    passes, joint : over the former, of the branches, and of fine-tuning where it is asked for."""
 
     name: str
     words: str
     learn: int
     tune: int
     passes: float
+    joint: float
     locations: int
     designs: tuple[str, ...]
 
@@ -51,8 +53,8 @@ EFFORTS: Mapping[str, Effort] = MappingProxyType(
     {
         effort.name: effort
         for effort in (
-            Effort("quick", "Quick", 4000, 3000, 4.0, 6, ("mlp", "light")),
-            Effort("full", "Full", 60_000, 10_000, 8.0, 12, ("mlp", "light", "deep")),
+            Effort("quick", "Quick", 4000, 3000, 4.0, 4.0, 6, ("mlp", "light")),
+            Effort("full", "Full", 60_000, 10_000, 8.0, 6.0, 12, ("mlp", "light", "deep")),
         )
     }
 )
@@ -64,10 +66,11 @@ class Settings:
 
     numbers : of `BITS`. max_drop : of accuracy, against the model itself. max_exits : early exits at most. effort : of
     `EFFORTS`. claim : the saving whose sensitivity is shown. worst_latency : of the deepest exit at most, s, 0: any.
+    fine_tune : is the backbone trained on with the branches, once these have learnt?
     Raises ValueError in words.
     """
 
-    model: str = "fashion"
+    model: str = "ecg"
     platform: str = "cortex-m0-m4"
     cost: str = "energy"
     numbers: str = "int8"
@@ -77,6 +80,7 @@ class Settings:
     seed: int = 0
     claim: float = 0.25
     worst_latency: float = 0.0
+    fine_tune: bool = False
 
     def __post_init__(self):
         for name, offered in (
@@ -95,6 +99,8 @@ class Settings:
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < least:
                 raise ValueError(f"{name}: expected a whole number of at least {least}, got {value!r}.")
+        if not isinstance(self.fine_tune, bool):
+            raise ValueError(f"fine_tune: expected True or False, got {self.fine_tune!r}.")
         if not 0 <= self.worst_latency < float("inf"):
             raise ValueError(
                 f"worst_latency: expected seconds, above 0, or 0 for no bound; got {self.worst_latency!r}."
@@ -105,14 +111,15 @@ class Settings:
     @property
     def trained(self) -> tuple:
         """What the branches depend on: the rest only decides."""
-        return self.model, self.effort, self.seed
+        return self.model, self.effort, self.seed, self.fine_tune
 
     def words(self) -> str:
         """One line for people."""
         bound = f" · worst latency at most {1e3 * self.worst_latency:g} ms" if self.worst_latency else ""
+        tuned = ", fine-tuned" if self.fine_tune else ""
         return (
             f"{self.model} · {self.platform} · {self.cost} · at most {100 * self.max_drop:g} pp below the model · "
-            f"{self.max_exits} exits{bound} · {self.effort} · seed {self.seed}"
+            f"{self.max_exits} exits{bound} · {self.effort}{tuned} · seed {self.seed}"
         )
 
 
@@ -124,6 +131,8 @@ def to_query(settings: Settings) -> dict[str, str]:
     query = {word: getattr(settings, name) for word, name in _NAMES.items()}
     if settings.worst_latency:
         query["worst"] = f"{1e3 * settings.worst_latency:.10g}"
+    if settings.fine_tune:
+        query["joint"] = "1"
     return {
         **query,
         "drop": f"{100 * settings.max_drop:.10g}",
@@ -144,6 +153,10 @@ def from_query(settings: Settings, query: str | None = None) -> Settings:
         for word, name in (("exits", "max_exits"), ("seed", "seed")):
             if word in asked:
                 changed[name] = int(asked[word])
+        if "joint" in asked:
+            if asked["joint"] not in ("0", "1"):
+                raise ValueError(f"joint: expected 0 or 1, got {asked['joint']!r}.")
+            changed["fine_tune"] = asked["joint"] == "1"
         return replace(settings, **changed)
     except ValueError as error:
         raise ValueError(f"The address does not fit: {error}") from error

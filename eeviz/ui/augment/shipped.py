@@ -61,7 +61,8 @@ class Shipped:
         segments = Segments.from_dict(json.loads((self.demo.folder / "segments.json").read_text("utf-8")))
         accuracy = own_accuracy(records)
         sizes = {name: _with_bytes(segments, size) for name, size in BITS.items()}
-        return Trained(records, sizes, True, accuracy[:-1], float(accuracy[-1]), 0.0)
+        given = self.demo.static[-1]  # the model before
+        return Trained(records, sizes, True, accuracy[:-1], given.right("validation"), 0.0)
 
     def report(self, mapping: Mapping) -> Callable[[], ExitRecords]:
         """A function that gives the records of the report split with the mapping's costs."""

@@ -83,15 +83,26 @@ class Learning:
 class Trained:
     """What training left: records on the samples that decide, segments by number format, complete or stopped early.
 
-    accuracy (B,) of each branch, and of the model itself (final), on those samples.
+    accuracy (B,) of each branch on those samples. right (N,) : which of them the model as it was given answers right; after
+    fine-tuning the records' final classifier is another.
     """
 
     records: ExitRecords
     segments: dict[str, Segments]
     complete: bool
     accuracy: np.ndarray
-    final: float
+    right: np.ndarray
     seconds: float
+
+    @property
+    def final(self) -> float:
+        """Accuracy of the model as it was given."""
+        return float(self.right @ self.records.units / self.records.total_units)
+
+    @property
+    def moved(self) -> bool:
+        """Has fine-tuning changed the model's own answers?"""
+        return not np.array_equal(self.right, self.records.correct[:, -1])
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +122,7 @@ class Decision:
 class Configuration:
     """One policy on the platform with everything that is shown about it: figures as `Mapping.figures` gives them.
 
-    index : of the front's point, -1 for the shortest path's. difference : of its accuracy from the model's own, paired.
+    index : of the front's point, -1 for the shortest path's. difference : of its accuracy from that of the model as it was given, paired.
     """
 
     index: int

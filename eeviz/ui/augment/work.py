@@ -89,24 +89,31 @@ class Training:
             calibration = some(calibration, 2 * effort.tune, seed)
         else:
             training, calibration = some(training, effort.learn, seed), some(calibration, effort.tune, seed + 1)
-        options = {**effort.options(), **self.loaded.options, "seed": seed, "max_exits": self.settings.max_exits}
+        joint = {"joint": effort.joint} if self.settings.fine_tune else {}
+        options = {**effort.options(), **joint, **self.loaded.options}
+        options |= {"seed": seed, "max_exits": self.settings.max_exits}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what it warns of it also keeps as a note
             self.run = AugmentRun(self.loaded.model, calibration, training=training, **options)
         self.run.checkpoint, self.run.checkpoint_every = self._checkpoint(), CHECKPOINT_SECONDS
         self._steps = iter(self.run)
-        chosen = {place.index for place in self.run.locations}
-        places = (Place(p.name, tuple(p.shape), p.macs, p.share, p.index in chosen) for p in self.run.graph.locations)
+        return self.anatomy()
+
+    def anatomy(self) -> Anatomy:
+        """The graph, and the branches as far as they are; fine-tuning goes on with some of them."""
+        run, branches = self.run, self._branches
+        chosen = {place.index for place in branches.locations}
+        places = (Place(p.name, tuple(p.shape), p.macs, p.share, p.index in chosen) for p in run.graph.locations)
+        notes = run.notes if run.result is None else run.result.notes
         return Anatomy(
-            self.source.title,
-            self.run.graph.macs,
-            self.run.graph.classes,
-            tuple(places),
-            tuple(Branch(s.location, s.design, s.width, s.macs) for s in self.run.sized),
-            len(self.run.training),
-            len(self.run.calibration),
-            tuple(self.run.notes),
-        )
+            self.source.title, run.graph.macs, run.graph.classes, tuple(places),
+            tuple(Branch(s.location, s.design, s.width, s.macs) for s in branches.sized),
+            len(run.training), len(run.calibration), tuple(notes),
+        )  # fmt: skip
+
+    @property
+    def _branches(self):
+        return self.run.fine_tuning or self.run
 
     def steps(self, asked: Callable[[], bool] = lambda: False) -> Iterator[Learning]:
         """Train on until the end, or `asked()` to hold; at most one Learning in `LEARNING_SECONDS`, the last one always."""
@@ -116,10 +123,13 @@ class Training:
             if step is None:
                 self._steps = None
                 break
-            if step.stage == "branches":
-                accuracy = np.array(step.accuracy)
+            before = self._last
+            if step.stage == "joint" and before is not None and before.stage != "joint":
+                yield self.anatomy()
+            if step.stage != "calibration":
+                accuracy = np.array(step.accuracy[: len(self._branches.sized)])  # fine-tuning tells the final one's too
             else:
-                accuracy = np.full(len(self.run.sized), np.nan) if self._last is None else self._last.accuracy
+                accuracy = np.full(len(self.run.sized), np.nan) if before is None else before.accuracy
             self._last = waiting = Learning(step.progress, step.seconds, step.step, step.steps, accuracy, step.stage)
             if time.monotonic() - shown >= LEARNING_SECONDS:
                 shown, waiting = time.monotonic(), None
@@ -148,7 +158,8 @@ class Training:
         segments = {name: describe(network, size, size) for name, size in BITS.items()}
         accuracy = own_accuracy(made.records)
         seconds = 0.0 if self._last is None else self._last.seconds
-        return Trained(made.records, segments, complete, accuracy[:-1], float(accuracy[-1]), seconds)
+        right = made.records.correct[:, -1] if made.right is None else made.right
+        return Trained(made.records, segments, complete, accuracy[:-1], right, seconds)
 
     def clocked(self) -> Segments:
         """Segments and heads timed on this machine, of the branches as they are now."""
@@ -210,12 +221,12 @@ def decided(trained: Trained, platform: Platform, settings: Settings, segments: 
 
     Raises ValueError in words where nothing fits.
     """
-    records = trained.records
+    records, least = trained.records, trained.final - settings.max_drop
     mapping = best_mapping(
         platform, segments or trained.segments[settings.numbers], records, settings.cost,
-        max_drop=settings.max_drop, max_exits=settings.max_exits, worst_latency=settings.worst_latency or None,
+        min_accuracy=least, max_exits=settings.max_exits, worst_latency=settings.worst_latency or None,
     )  # fmt: skip
-    index = choose(mapping.front, records, None, None, settings.max_drop)
+    index = choose(mapping.front, records, min_accuracy=least)
     return Decision(settings, mapping, index)
 
 
@@ -223,7 +234,7 @@ def configuration(trained: Trained, mapping: Mapping, index: int) -> Configurati
     """Everything the lab shows about one policy on its processors."""
     records = trained.records
     routing = mapping.route(records)
-    difference = paired_interval(records, routing.right, records.correct[:, -1])
+    difference = paired_interval(records, routing.right, trained.right)
     return Configuration(index, mapping, mapping.figures(records), difference)
 
 
@@ -236,7 +247,10 @@ def beside(trained: Trained, decision: Decision) -> Beside:
     """The shortest path's configuration under the same conditions."""
     try:
         asked = decision.settings
-        mapping = shortest_mapping(decision.mapping, trained.records, asked.max_drop, asked.worst_latency or None)
+        drop = asked.max_drop + own_accuracy(trained.records)[-1] - trained.final  # it counts from the records' final
+        if drop < 0:
+            raise ValueError("the fine-tuned final classifier itself is below the accuracy asked for.")
+        mapping = shortest_mapping(decision.mapping, trained.records, drop, asked.worst_latency or None)
     except ValueError as error:
         return Beside(decision, None, str(error))
     return Beside(decision, configuration(trained, mapping, -1))

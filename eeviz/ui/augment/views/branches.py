@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ....core import text
+from ....core.metrics import own_accuracy
 from ...style import escape_plotly
 from ...traces import Drawing, scatter
 from ...views.view import Chart
@@ -65,9 +66,11 @@ def _stands(state) -> str:
     if trained is not None:
         best = int(np.nanargmax(trained.accuracy))
         found = anatomy.branches[best]
+        own = own_accuracy(trained.records)[-1]
+        moved = f" ({text.percent(own, 2)} after fine-tuning)" if trained.moved else ""
         stopped = "" if trained.complete else " Stopped early: Resume trains on."
         return (
-            f"{where} Measured on the {len(trained.records):,} samples that decide: the model {text.percent(trained.final, 2)}, "
+            f"{where} Measured on the {len(trained.records):,} samples that decide: the model {text.percent(trained.final, 2)}{moved}, "
             f"the best branch {text.percent(trained.accuracy[best], 2)} ({found.design} at location {found.place + 1}).{stopped}"
         )
     if learning is None or not np.isfinite(learning.accuracy).any():
