@@ -15,7 +15,7 @@ from eeviz.hardware import Accelerator
 from eeviz.hardware import accelerator as module
 from eeviz.ui.hardware import work
 from eeviz.ui.hardware.app import HardwareApp
-from eeviz.ui.hardware.lab import own_network
+from eeviz.ui.hardware.lab import hardware_lab, own_network
 from eeviz.ui.hardware.networks import Networks
 from eeviz.ui.hardware.settings import Settings, from_query, to_code, to_query
 from eeviz.ui.hardware.state import HardwareState
@@ -174,6 +174,23 @@ def test_an_accelerator_too_small_for_the_network_says_so(tmp_path):
     app.driver.look()
     assert "does not fit" in app.status.message or "no table holds" in app.status.message
     assert app.state.reading is None
+
+
+def test_a_network_that_cannot_be_priced_is_told_in_the_page_with_a_demo_in_its_place():
+    from torch import nn
+
+    from eeviz.nn.network import EarlyExitNetwork
+
+    grouped = nn.Conv2d(4, 8, 3, groups=2)
+    network = EarlyExitNetwork([nn.Sequential(grouped)], [nn.Sequential(nn.Flatten(), nn.Linear(288, 3))], (4, 8, 8))
+    lab = hardware_lab(network)
+    lab.join(120)
+    message = lab._app.status.message
+    assert "Your network cannot be shown, a demo is" in message
+    assert "grouped" in message
+    assert lab.settings.network == "fashion"
+    assert lab.reading is not None
+    lab.close()
 
 
 def test_a_network_without_answers_has_costs_alone(tmp_path):

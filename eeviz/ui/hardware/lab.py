@@ -157,19 +157,24 @@ def hardware_lab(
     `PARTS`. projector : large type. In Voila the page's address overrides them (net, hw, bits, exitbits, objective, drop,
     projector).
 
-    Raises ValueError where they do not fit, and for layers without a rule.
+    Raises ValueError where they do not fit; a network with layers that have no rule, or that does not fit its records, is
+    told in the page, with a demo in its place.
     """
     if isinstance(hide, str):
         raise ValueError("hide: expected a list of names, got one string.")
     if unknown := sorted(set(hide) - set(PARTS)):
         raise ValueError(f"hide: no part is called {', '.join(map(repr, unknown))}; choose of {', '.join(PARTS)}.")
-    given = None if isinstance(network, str) else own_network(network, records, data, calibration, training)
-    wanted = Settings(OWN if given else network, accelerator, bits, head_bits, cost, max_drop)
-    settings, complaint = wanted, ""
+    given, complaint = None, ""
+    if not isinstance(network, str):
+        try:
+            given = own_network(network, records, data, calibration, training)
+        except ValueError as error:  # in the page, where whoever opens it looks
+            complaint, network = f"Your network cannot be shown, a demo is: {error}", "fashion"
+    wanted = settings = Settings(OWN if given else network, accelerator, bits, head_bits, cost, max_drop)
     try:
         settings = from_query(wanted)
     except ValueError as error:  # what the address asks for is untrusted: open with what the notebook asked for
-        complaint = str(error)
+        complaint = complaint or str(error)
     large = projector or parameters().get("projector") == "1"
     app = HardwareApp(
         HardwareState(settings, projector=large), Networks(given, store), hide=tuple(hide), complaint=complaint
