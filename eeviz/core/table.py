@@ -142,9 +142,10 @@ class GridSolver:
         # units are at most 2**30: float64 sums of them are exact for fewer than eight million samples
         up = None if self.units is None else self.units[mended]
         down = None if self.units is None else self.units[broken]
-        total = np.bincount(mended_at, weights=up, minlength=cells)
-        total -= np.bincount(broken_at, weights=down, minlength=cells)
-        return total.astype(self.right_type)
+        gained, lost = (
+            np.bincount(at, weights=weights, minlength=cells) for at, weights in ((mended_at, up), (broken_at, down))
+        )
+        return (gained - lost).astype(self.right_type)
 
     def _mean_cost(self, prefix, lasts, staying: np.ndarray, right: np.ndarray) -> np.ndarray:
         """Mean cost of every cell (B, *shape); `right` becomes -1 where the set of kept exits is not allowed."""

@@ -1,5 +1,6 @@
 """The grid solver against loops: over samples in Python, and over every real threshold."""
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -137,6 +138,16 @@ def test_weights_count_and_groups_do_not(refine):
     assert_figures_are_those_of_route(weighted, result)
     grouped = random_records(4, samples=150, exits=3, group=np.arange(150) // 5)
     assert (front(grouped).accuracy == front(plain).accuracy).all()
+
+
+@pytest.mark.parametrize("last_is_right", [True, False])
+def test_weighted_samples_whose_last_answer_is_always_right_or_always_wrong(last_is_right):
+    whole = random_records(7, samples=200, exits=3)
+    kept = whole.subset(np.flatnonzero(whole.correct[:, -1] == last_is_right))
+    weighted = replace(kept, weight=np.linspace(1, 3, len(kept)))
+    cost, accuracy = brute_force(weighted, [every_real_threshold(weighted, k) for k in range(2)])
+    result = front(weighted)
+    assert (result.mean_cost.tolist(), result.accuracy.tolist()) == (cost.tolist(), accuracy.tolist())
 
 
 def test_exits_that_cannot_be_removed_stay():
