@@ -1,7 +1,9 @@
 """Heartbeats of unseen patients (MIT-BIH, DS2): what do early exits save, at which loss of balanced accuracy?
 
 Balanced accuracy is the mean recall of N, S and V (AAMI classes; F counts for cost alone). Everything was chosen on
-validation patients of DS1: base, branches, temperatures, policies. Intervals by bootstrap over patients; figures with
+validation patients of DS1: base, branches, temperatures, policies, these in two ways: by the drop in balanced accuracy,
+where right answers of an exit that the final classifier lacks make up for wrong ones, and by what is lost of the final
+classifier's right answers, with nothing made up: five patients are few, and luck with one of them is no ground to exit. Intervals by bootstrap over patients; figures with
 and without record 202, whose patient is also record 201 of the training patients. Energy on Cortex-M0+ with
 Cortex-M4F, in int8, chosen for energy; every figure of that platform halved and doubled. Beside it static networks of
 fewer channels, trained alike. Reads the records that `python -m eeviz.nn.make_case ecg --out data/ecg` wrote.
@@ -31,13 +33,15 @@ def main() -> None:
     for name, rows in (("all patients", np.arange(len(test))), ("without record 202", without)):
         base(name, test.subset(rows))
         static(name, demo, test, rows)
-    best = ee.front(tuned, max_exits=3, refine=True)
-    final = own_accuracy(tuned)[-1]
-    for drop in DROPS:
-        index = best.reaching(min(final - drop, best.accuracy[-1]))
-        for name, rows in (("all patients", np.arange(len(test))), ("without record 202", without)):
-            saving(name, test.subset(rows), best.policy(index), drop, best.accuracy[index])
-    energy(demo, tuned, test)
+    for rule, records in (("drop", tuned), ("lost", tuned.subset(np.flatnonzero(tuned.correct[:, -1])))):
+        best = ee.front(records, max_exits=3, refine=True)
+        for drop in DROPS:
+            # of the records' final accuracy, which is 1 where only what it gets right is looked at
+            least = own_accuracy(records)[-1] - (drop if rule == "drop" else drop / own_accuracy(tuned)[-1])
+            policy = best.policy(best.reaching(least - 1e-12))
+            for name, rows in (("all patients", np.arange(len(test))), ("without record 202", without)):
+                saving(name, tuned, test.subset(rows), policy, drop, rule)
+        energy(demo, records, test, rule)
 
 
 def base(name: str, test: ee.ExitRecords) -> None:
@@ -60,8 +64,8 @@ def base(name: str, test: ee.ExitRecords) -> None:
     )
 
 
-def saving(name: str, test: ee.ExitRecords, policy, drop: float, tuned: float) -> None:
-    """One policy, chosen on validation, on the test patients."""
+def saving(name: str, tuned: ee.ExitRecords, test: ee.ExitRecords, policy, drop: float, rule: str) -> None:
+    """One policy, chosen on validation by a rule, on the test patients."""
     routing = ee.route(test, policy)
     lost = mean_interval(test, test.correct[:, -1].astype(float) - routing.right)
     report(
@@ -72,12 +76,13 @@ def saving(name: str, test: ee.ExitRecords, policy, drop: float, tuned: float) -
             "drop_pp": 100 * lost.value,
             "drop_pp_interval": _pair(lost, 100),
             "balanced_accuracy": mean_interval(test, routing.right).value,
-            "balanced_accuracy_on_validation": float(tuned),
+            "balanced_accuracy_on_validation": ee.route(tuned, policy).accuracy,
             "share": {test.exits[k]: round(float(s), 4) for k, s in enumerate(routing.share) if s > 0},
         },
         at_least={"macs_saved": SAVED},
         at_most={"drop_pp": 1.0},
-        asked_drop_pp=100 * drop,
+        asked_pp=100 * drop,
+        rule=rule,
     )
 
 
@@ -100,8 +105,8 @@ def static(name: str, demo, test: ee.ExitRecords, rows: np.ndarray) -> None:
         )
 
 
-def energy(demo, tuned: ee.ExitRecords, test: ee.ExitRecords) -> None:
-    """Mapped for energy on validation, at no drop there."""
+def energy(demo, tuned: ee.ExitRecords, test: ee.ExitRecords, rule: str) -> None:
+    """Mapped for energy on `tuned`, at no drop there."""
     segments = Segments.from_dict(json.loads((demo.folder / "segments.json").read_text(encoding="utf-8")))
     mapping = ee.Platform.preset("cortex-m0-m4").map(segments, tuned, "energy", max_drop=0.0, max_exits=3, refine=True)
     figures, result = mapping.figures(test), sensitivity(mapping, test, claim=CLAIM)
@@ -121,7 +126,8 @@ def energy(demo, tuned: ee.ExitRecords, test: ee.ExitRecords) -> None:
         },
         at_least={"energy_saved": CLAIM},
         at_most={"drop_pp": 1.0},
-        asked_drop_pp=0.0,
+        asked_pp=0.0,
+        rule=rule,
         assignment=list(mapping.assignment),
         conclusion=str(result),
     )
