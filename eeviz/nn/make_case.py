@@ -34,6 +34,7 @@ SPEECH = {"designs": {"light": 0.05, "deep": 0.14}, "locations": [0, 2, 4, 6]}
 SPEECH_COLUMNS = ["deep", "light", "light", "light"]  # design per location; chosen on validation speakers of fold 0
 JOINT = JointRecipe(epochs=22, batch=64, learning_rate=0.05, early_weight=1.0, label_smoothing=0.05)
 ECG = {"designs": {"mlp": 0.03, "deep": 0.08}, "locations": [0, 1, 2, 3]}
+ECG_RECIPE = {"epochs": 4, "distillation": 0.8, "label_smoothing": 0.05}  # chosen on validation patients
 LEARNT_ON = 32_000  # drawn heartbeats
 SMALLER = (2, 3, 4)  # channels of the static networks beside the base, which has 8
 LICENCE = {
@@ -69,7 +70,7 @@ def ecg(out: Path, work: Path, seed: int = 0, test: bool = True) -> Augmentation
     """Frozen base, branches learnt on the training patients; static networks of fewer channels beside it."""
     model = bases.load_base("ecg")
     fit, tune = (bases.heartbeats(load_dataset("mit-bih", split)) for split in ("train", "validation"))
-    recipe = BranchRecipe(epochs=2, label_smoothing=0.05, seed=seed)
+    recipe = BranchRecipe(seed=seed, **ECG_RECIPE)
     run = AugmentRun(
         model, tune, training=bases.drawn(fit, LEARNT_ON, seed=seed), prepare=bases.Heartbeats(),
         vary=bases.vary_heartbeats, balance=True, recipe=recipe, checkpoint=work / "ecg-branches.pt", **ECG,
