@@ -26,6 +26,7 @@ from _verdict import claim, resampled
 
 import eeviz as ee
 from eeviz import paths
+from eeviz.core.baselines import global_threshold
 from eeviz.core.bits import Bits
 from eeviz.core.calibration import fit_temperature
 from eeviz.core.halves import crossed
@@ -118,17 +119,6 @@ def asked_drop(validation: ee.ExitRecords) -> float:
     return max(held, default=ASKED[0]["max_drop"])
 
 
-def one_threshold(records: ee.ExitRecords, cost: str, drop: float) -> ee.Policy:
-    """The cheapest policy with one threshold at all exits, at most `drop` below the final classifier."""
-    final, best = own_accuracy(records)[-1], None
-    for t in np.unique(np.quantile(records.confidence[:, :-1], np.linspace(0, 1, 2000))):
-        policy = ee.Policy((float(t),) * (records.exits_count - 1))
-        routing = ee.route(records, policy, cost)
-        if routing.accuracy >= final - drop and (best is None or routing.mean_cost < best[0]):
-            best = (routing.mean_cost, policy)
-    return ee.Policy((1.0,) * (records.exits_count - 1)) if best is None else best[1]
-
-
 def spent(routing) -> np.ndarray:
     """(N,) what each sample costs."""
     return routing.cost_at[routing.exit_of]
@@ -143,7 +133,7 @@ def measure(network: Network) -> dict[str, dict]:
         validation, test = (replace(plain[split], costs=costs, logits=None) for split in SPLITS)
         asked, static = asked_drop(validation), costs[PRODUCT].static
         ours = ee.tune(validation, max_drop=asked, cost=PRODUCT)
-        one = one_threshold(validation, PRODUCT, asked)
+        one = global_threshold(validation, PRODUCT, max_drop=asked, values=2001)
         tuned, single = (ee.route(validation, policy, PRODUCT) for policy in (ours, one))
         equal = ee.route(test, ee.tune(validation, max_cost=single.mean_cost, cost=PRODUCT), PRODUCT)
         routing, single = (ee.route(test, policy, PRODUCT) for policy in (ours, one))
