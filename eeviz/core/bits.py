@@ -41,13 +41,18 @@ class Bits:
 
 
 FP32, INT8 = Bits(32, 32), Bits(8, 8)
-HeadBits = Bits | Sequence[Bits] | None
+AnyBits = Bits | int | str
+"""What `Bits.of` reads."""
+HeadBits = AnyBits | Sequence[AnyBits] | None
 
 
 def heads_at(head_bits: HeadBits, bits: Bits, count: int) -> tuple[Bits, ...]:
-    """(E,) bits of every head; None: those of the backbone. Raises ValueError for another number of them."""
-    if head_bits is None or isinstance(head_bits, Bits):
-        return (head_bits or bits,) * count
+    """(E,) bits of every head; None: those of the backbone. Raises ValueError for another number of them, and for what
+    `Bits.of` does not read."""
+    if head_bits is None:
+        return (bits,) * count
+    if not isinstance(head_bits, tuple | list | np.ndarray):
+        return (Bits.of(head_bits),) * count
     if len(head_bits) != count:
         raise ValueError(f"head_bits: expected one for each of {count} heads, got {len(head_bits)}.")
-    return tuple(head_bits)
+    return tuple(Bits.of(own) for own in head_bits)

@@ -9,7 +9,7 @@ from functools import cached_property, lru_cache
 import numpy as np
 
 from . import layers as described
-from .bits import INT8, Bits, HeadBits, heads_at
+from .bits import INT8, AnyBits, Bits, HeadBits, heads_at
 from .cost import Cost
 from .layers import Layers, Shape
 from .plan import Plan
@@ -127,12 +127,14 @@ class Workload:
     bits: Bits | None = field(default=None, compare=False)
     head_bits: tuple[Bits | None, ...] = field(default=(), compare=False)
 
-    def at_bits(self, bits: Bits | None, head_bits: HeadBits) -> tuple[Bits, tuple[Bits, ...]]:
-        """Bits of the backbone and (E,) of the heads: those given, else the workload's own, else 8/8.
+    def at_bits(self, bits: AnyBits | None, head_bits: HeadBits) -> tuple[Bits, tuple[Bits, ...]]:
+        """Bits of the backbone and (E,) of the heads: those given (as `Bits.of` reads them), else the workload's own, else
+        8/8.
 
-        Heads that nothing is said of have those of the backbone. Raises ValueError for another number of heads.
+        Heads that nothing is said of have those of the backbone. Raises ValueError for another number of heads, and for
+        bits that are none.
         """
-        backbone = bits or self.bits or INT8
+        backbone = (self.bits or INT8) if bits is None else Bits.of(bits)
         if head_bits is None and bits is None and self.head_bits:
             return backbone, tuple(b or backbone for b in self.head_bits)
         return backbone, heads_at(head_bits, backbone, len(self.heads))
@@ -155,7 +157,7 @@ class Workload:
         segments, heads = ([sum(s.macs for s in piece) for piece in part] for part in (self.segments, self.heads))
         return self.cost(segments, heads, "MACs")
 
-    def memory(self, bits: Bits | None = None, head_bits: HeadBits = None) -> Cost:
+    def memory(self, bits: AnyBits | None = None, head_bits: HeadBits = None) -> Cost:
         """Bytes: weights on the way to each exit, and from the start on the most activations that a layer holds at once.
 
         Its worst case, the deepest exit's, is what the network with those heads takes; means tell what is touched.
@@ -166,7 +168,7 @@ class Workload:
         peak = max(held for _, held in (*segments, *heads))
         return self.cost(peak * (np.arange(len(segments)) == 0) + _first(segments), _first(heads), "B")
 
-    def platform_segments(self, bits: Bits | None = None, head_bits: HeadBits = None) -> Segments:
+    def platform_segments(self, bits: AnyBits | None = None, head_bits: HeadBits = None) -> Segments:
         """What a `Platform` needs to know: MACs by kind of operator and bytes of one sample, batch norms folded away."""
         bits, own = self.at_bits(bits, head_bits)
         heads = [_piece(steps, b) for steps, b in zip(self.heads, own, strict=True)]

@@ -15,7 +15,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from ..core.bits import Bits, HeadBits
+from ..core.bits import AnyBits, Bits, HeadBits
 from ..core.cost import Cost, ProductCost
 from ..core.workload import Operation, Step, Stream
 from ..packages import is_installed, pip_line
@@ -57,7 +57,9 @@ class Accelerator:
     def title(self) -> str:
         return f"{self.name}, ZigZag {ZIGZAG}"
 
-    def costs(self, network, bits: Bits | None = None, head_bits: HeadBits = None) -> Mapping[str, Cost | ProductCost]:
+    def costs(
+        self, network, bits: AnyBits | None = None, head_bits: HeadBits = None
+    ) -> Mapping[str, Cost | ProductCost]:
         """latency in cycles, energy in J, their product, memory in B.
 
         Raises ValueError for bits above 8, a network that does not fit the memory on the chip, a layer without a rule,
@@ -74,7 +76,7 @@ class Accelerator:
         """Cycles and joules of steps in a row."""
         return _piece(self, steps, bits)
 
-    def layers(self, network, bits: Bits | None = None, head_bits: HeadBits = None) -> LayerTable:
+    def layers(self, network, bits: AnyBits | None = None, head_bits: HeadBits = None) -> LayerTable:
         """Every layer with its figures, in the order in which a sample meets them. Raises ValueError as `costs`."""
         work = as_workload(network)
         bits, own = work.at_bits(bits, head_bits)
@@ -102,7 +104,7 @@ class Accelerator:
             return self._passage(step, bits)
         return self.table.find(step, bits) or _computed(step, bits, self.name, self.between)
 
-    def notes(self, network, bits: Bits | None = None, head_bits: HeadBits = None) -> tuple[str, ...]:
+    def notes(self, network, bits: AnyBits | None = None, head_bits: HeadBits = None) -> tuple[str, ...]:
         """Fewer than 8 bits, whose multiplications cost as much as those of 8."""
         work = as_workload(network)
         bits, own = work.at_bits(bits, head_bits)

@@ -69,8 +69,8 @@ def fill(
 ) -> Iterator[tuple[int, int]]:
     """Append the layers that the table at `path` does not hold; yields (done, to do) as they come.
 
-    Raises ValueError for a table of another accelerator or of another version of zigzag-dse, ImportError without
-    zigzag-dse.
+    Raises ValueError for a table of another accelerator, made with another mapping, search of loop orders or version of
+    zigzag-dse, ImportError without zigzag-dse.
     """
     if version() != tables.ZIGZAG:
         raise ValueError(f"zigzag-dse {version()} is installed here; tables are made with {tables.ZIGZAG}.")
@@ -81,6 +81,12 @@ def fill(
     known = tables.load(path)
     if (known.facts["accelerator"], known.facts["between"]) != (accelerator, between):
         raise ValueError(f"{path} is a table of {known.facts['accelerator']} ({known.facts['between']}).")
+    for what, own in (("mapping", MAPPINGS[accelerator]), ("search", SEARCH)):
+        if known.facts.get(what) != own:
+            raise ValueError(
+                f"{path} holds costs with the {what} {known.facts.get(what)!r}, layers are computed with {own!r} now, and "
+                "nothing tells the lines of one table apart: move the file away and make the table anew."
+            )
     ordered = sorted(operations, key=lambda operation: (operation.macs, operation.key))
     todo = list(tables.missing(known, ordered, bits))
     tasks = [(operation, b, accelerator, between) for operation, b in todo]

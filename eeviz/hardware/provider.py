@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-from ..core.bits import Bits, HeadBits
+from ..core.bits import AnyBits, HeadBits
 from ..core.cost import Cost, ProductCost
 from ..core.plan import Plan
 from ..core.workload import Workload, workload_of
@@ -20,14 +20,16 @@ class CostProvider(Protocol):
     def title(self) -> str:
         """A few words for people."""
 
-    def costs(self, network, bits: Bits | None = None, head_bits: HeadBits = None) -> Mapping[str, Cost | ProductCost]:
+    def costs(
+        self, network, bits: AnyBits | None = None, head_bits: HeadBits = None
+    ) -> Mapping[str, Cost | ProductCost]:
         """Costs of one sample, with E entries. network : a Plan, a Workload or an EarlyExitNetwork.
 
-        bits : of the backbone, None: the plan's, else 8/8. head_bits : of every head, or (E,) of each; None: as the backbone.
-        Raises ValueError in words for what the provider cannot cost: it is never silently zero.
+        bits : of the backbone, as `Bits.of` reads them ("4/8", 8), None: the plan's, else 8/8. head_bits : of every head, or
+        (E,) of each; None: as the backbone. Raises ValueError in words for what the provider cannot cost: it is never silently zero.
         """
 
-    def notes(self, network, bits: Bits | None = None, head_bits: HeadBits = None) -> tuple[str, ...]:
+    def notes(self, network, bits: AnyBits | None = None, head_bits: HeadBits = None) -> tuple[str, ...]:
         """Where the provider goes beyond what it was made or measured for, in sentences; empty where it does not."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ..core.bits import Bits, HeadBits
+from ..core.bits import AnyBits, HeadBits
 from ..core.cost import Cost, ProductCost
 from ..core.platform import Platform
 from ..core.workload import Workload
@@ -30,7 +30,9 @@ class Roofline:
     def title(self) -> str:
         return f"{self.platform.name}, roofline"
 
-    def costs(self, network, bits: Bits | None = None, head_bits: HeadBits = None) -> Mapping[str, Cost | ProductCost]:
+    def costs(
+        self, network, bits: AnyBits | None = None, head_bits: HeadBits = None
+    ) -> Mapping[str, Cost | ProductCost]:
         """latency in s, energy in J, their product, memory in B.
 
         Raises ValueError for an assignment that does not fit, an operator without a rate, and a layer without a rule.
@@ -40,7 +42,7 @@ class Roofline:
         found = self.platform.cost(segments, self._places(work), self.heads)
         return {**found, "memory": work.memory(bits, head_bits)}
 
-    def notes(self, network, bits: Bits | None = None, head_bits: HeadBits = None) -> tuple[str, ...]:
+    def notes(self, network, bits: AnyBits | None = None, head_bits: HeadBits = None) -> tuple[str, ...]:
         """Kinds of operators for which a processor has only its general rate."""
         work = as_workload(network)
         kinds = {step.kind for _, step in work.steps() if step.macs}

@@ -80,6 +80,28 @@ def test_bits_are_the_plans_unless_given():
     assert workload_of(SearchSpace.preset("static").decode((0,) * 46).plan).at_bits(None, None)[0] == Bits(8, 8)
 
 
+def test_bits_are_given_as_quantize_takes_them():
+    work = workload_of(SearchSpace.preset("zniber").decode((0, *[1] * 11, 0)).plan)
+    assert work.at_bits("4/8", 8) == (Bits(4, 8), (Bits(8, 8),) * 12)
+    assert work.at_bits(4, [8] * 11 + ["4/4"])[1] == (*[Bits(8, 8)] * 11, Bits(4, 4))
+    np.testing.assert_array_equal(work.memory("8/8", 4).heads, work.memory(Bits(8, 8), Bits(4, 4)).heads)
+    for wrong in (0, "eight", 8.0, [8]):
+        with pytest.raises(ValueError, match="bits"):
+            work.at_bits(wrong, None)
+        with pytest.raises(ValueError, match="bits"):
+            work.at_bits(8, wrong)
+
+
+def test_pairs_of_bits_that_are_none():
+    for wrong in [("8",), ("8/8/8",), (8,), "8", ("8/x",), 8, ("8/0",)]:
+        with pytest.raises(ValueError, match=r"pair|bits"):
+            SearchSpace.preset("zniber", pairs=wrong)
+    space = SearchSpace.preset("zniber", pairs="4/8")  # one pair alone
+    genome = space.sample(np.random.default_rng(0))
+    assert space.decode(genome).plan.bits == Bits(4, 4)
+    assert space.decode(genome).offered().heads[0].bits == Bits(8, 8)
+
+
 def test_platform_segments_move_the_bytes_of_their_bits():
     work = workload_of(SearchSpace.preset("zniber").decode((0, *[1] * 11, 0)).plan)
     eight, four = work.platform_segments(Bits(8, 8)), work.platform_segments(Bits(4, 4))

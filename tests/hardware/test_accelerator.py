@@ -161,6 +161,20 @@ def test_making_a_table_goes_on_where_it_was(folder):
 
 
 @needs_zigzag
+@pytest.mark.parametrize(("entry", "words"), [("mapping", "mapping 'other'"), ("search", "search 'other'")])
+def test_a_table_made_otherwise_is_not_appended_to(folder, entry, words):
+    from eeviz.hardware.make_table import fill
+    from eeviz.hardware.zigzag_model import SEARCH, facts
+
+    path = folder / "edge_tpu_like.on-chip.jsonl"
+    header = json.loads(tables.header(facts("edge_tpu_like"), SEARCH, "on-chip")) | {entry: "other"}
+    path.write_text(json.dumps(header) + "\n")
+    with pytest.raises(ValueError, match=words):
+        list(fill(path, *EDGE, FEW[:1], [Bits(8, 8)]))
+    assert len(path.read_text().splitlines()) == 1
+
+
+@needs_zigzag
 def test_shipped_figures_are_zigzags_own():
     """The best of all orders of loops, tried by ZigZag's own engine, costs what the tables say."""
     from eeviz.hardware.zigzag_model import evaluate_all

@@ -69,6 +69,17 @@ def test_fewer_bits_never_cost_more(provider, small):
     np.testing.assert_array_equal(mixed["energy"].backbone, eight["energy"].backbone)
 
 
+@pytest.mark.parametrize("provider", PROVIDERS, ids=lambda p: type(p).__name__)
+def test_bits_are_given_as_quantize_takes_them(provider, small):
+    asked, words = provider.costs(small, Bits(8, 8), Bits(4, 4)), provider.costs(small, "8/8", 4)
+    for name in ("latency", "energy", "memory"):
+        np.testing.assert_array_equal(asked[name].heads, words[name].heads)
+        np.testing.assert_array_equal(asked[name].backbone, words[name].backbone)
+    assert provider.notes(small, 8, "4/4") == provider.notes(small, Bits(8, 8), Bits(4, 4))
+    with pytest.raises(ValueError, match="bits: expected a number or two"):
+        provider.costs(small, "eight")
+
+
 def test_providers_travel_to_other_processes():
     for provider in (*PROVIDERS, Host(batch=4)):
         copy = pickle.loads(pickle.dumps(provider))  # noqa: S301

@@ -76,8 +76,12 @@ def test_unknown_hardware_is_refused():
 
 @pytest.fixture
 def bits_evaluator(tmp_path, monkeypatch):
+    return small_network(tmp_path, monkeypatch)
+
+
+def small_network(tmp_path, monkeypatch, **arguments):
     """A small network of zniber, untrained, and a small data set for it."""
-    space = SearchSpace.preset("zniber", input=(1, 16, 16), classes=3, width=0.1)
+    space = SearchSpace.preset("zniber", input=(1, 16, 16), classes=3, width=0.1, **arguments)
     genome = (0, *[1] * 11, 0)
     save_network(
         build(space.decode(genome).plan, seed=2, mean=0.4, std=0.3),
@@ -147,6 +151,19 @@ def test_the_two_level_method_chooses_bits(bits_evaluator, monkeypatch):
         assert len(run.archive) == 3
         assert not any(c.failed for c in run.archive)
         assert {c.genome[0] for c in run.archive} == {0, 1, 2}
+
+
+def test_one_pair_of_bits_alone_is_searched(tmp_path, monkeypatch):
+    monkeypatch.setattr(QuantizedEvaluator, "_costs", lambda self, plan: {"macs": plan.macs()})
+    evaluator = small_network(tmp_path, monkeypatch, pairs=("4/4",))
+    with ee.search(evaluator.space, "noise", method="edanas", evaluator=evaluator, evaluations=2) as run:
+        for _ in run:
+            pass
+        assert len(run.archive) == 2
+        assert not any(c.failed for c in run.archive)
+    with pytest.raises(ValueError, match=r"one choice.*edanas.*front\(evaluator"):  # there is one backbone
+        ee.search(evaluator.space, "noise", method="two-level", evaluator=evaluator, evaluations=2)
+    assert len(ee.front(evaluator.records((0,) * 13, True), "macs")) > 0
 
 
 def test_a_published_method_takes_the_one_threshold_from_its_gene(bits_evaluator, monkeypatch):

@@ -50,14 +50,22 @@ def zniber(
         raise ValueError(
             f"zniber: expected images of at least 16 pixels and a width in (0, 4], got {input} and {width}."
         )
-    for pair in pairs:
-        Bits.of(pair)  # its numbers are checked
+    pairs = tuple(_pair(pair) for pair in ([pairs] if isinstance(pairs, str | int) else pairs))
     exits = tuple(f"exit{name}" for name in EXITS)
-    genes = [Gene("bits", tuple(pairs), "backbone")]
+    genes = [Gene("bits", pairs, "backbone")]
     genes += [Gene(name, ("none", "linear"), "exits") for name in exits]
     genes.append(Gene("threshold", THRESHOLDS, "thresholds"))
-    arguments = {"input": shape, "classes": int(classes), "width": float(width), "pairs": tuple(pairs)}
+    arguments = {"input": shape, "classes": int(classes), "width": float(width), "pairs": pairs}
     return SearchSpace("zniber", tuple(genes), partial(_plan, **arguments), tuple(arguments.items()))
+
+
+def _pair(pair: str) -> str:
+    """A pair as the gene holds it. Raises ValueError for anything else, also for a single number."""
+    if not isinstance(pair, str) or pair.count("/") != 1:
+        raise ValueError(
+            f'zniber: a pair is the bits of backbone and exits as in "4/8", of one number as in "8/8"; got {pair!r}.'
+        )
+    return str(Bits.of(pair))
 
 
 def _plan(

@@ -13,20 +13,29 @@ THREE_CONVOLUTIONS = "three convolutions"  # the fixed head of EDANAS and NACHOS
 
 
 def backbone_domain(space: SearchSpace) -> Domain:
-    """Resolution and backbone genes; no exit, first threshold. Raises ValueError where nothing varies."""
-    return domain(space, lambda gene: [0])
+    """Resolution and backbone genes; no exit, first threshold. Perhaps nothing varies."""
+    return _part(space, lambda gene: [0])
 
 
 def domain(space: SearchSpace, values: Callable[[Gene], list[int]]) -> Domain:
-    """All options of resolution and backbone genes, and `values(gene)` of exit and threshold genes."""
+    """All options of resolution and backbone genes, and `values(gene)` of exit and threshold genes.
+
+    Raises ValueError where nothing varies."""
+    found = _part(space, values)
+    if not found.free.any():
+        raise ValueError(
+            f"space {space.name!r} leaves this method one choice of all that it varies: take aebnas, nachos or edanas, which "
+            "vary exits too, or solve exits and thresholds of that one network with front(evaluator.records(genome, True))."
+        )
+    return found
+
+
+def _part(space: SearchSpace, values: Callable[[Gene], list[int]]) -> Domain:
     allowed = tuple(
         tuple(range(len(gene.options))) if gene.group in ("resolution", "backbone") else tuple(values(gene))
         for gene in space.genes
     )
-    found = Domain(allowed, space.canonical)
-    if not found.free.any():
-        raise ValueError(f"space {space.name!r}: this method finds no gene to vary.")
-    return found
+    return Domain(allowed, space.canonical)
 
 
 def fixed_head(gene: Gene) -> int:

@@ -16,7 +16,7 @@ from ..inner import columns, cross_fitted
 from ..points import Points
 from ..situation import Candidate, Proposal, Situation, unseen
 from ..surrogates import LEAST, Fitted, fit
-from .domains import backbone_domain, domain
+from .domains import domain
 
 POOL = 192  # offspring of the best candidates, and as many of the best at each budget: surrogates choose among them
 BREEDING, MATES = 6, 16  # best candidates at a budget: those that have offspring, those whose endings others take
@@ -47,7 +47,7 @@ class TwoLevel:
 
     def domain(self, space: SearchSpace) -> Domain:
         if self.offered:
-            return backbone_domain(space)
+            return domain(space, lambda gene: [0])
         design = self.designs[0]
         if not any(design in gene.options for gene in space.genes if gene.group == "exits"):
             raise ValueError(f"designs: space {space.name!r} offers no design {design!r}.")
