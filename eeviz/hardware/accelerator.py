@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from types import MappingProxyType
 
 import numpy as np
 
@@ -21,7 +22,8 @@ from ..core.workload import Operation, Step, Stream
 from ..packages import is_installed, pip_line
 from .layer_table import LayerTable
 from .provider import as_workload, joined
-from .table import ZIGZAG, Row, Table, shipped_table
+from .table import ZIGZAG, Row, Table, shipped, shipped_table
+from .zigzag_model import BETWEEN, MAPPINGS, SEARCH, evaluate, facts, version
 
 PICO = 1e-12
 WIDEST = 8  # bits that the arrays multiply
@@ -31,22 +33,24 @@ WIDEST = 8  # bits that the arrays multiply
 class Accelerator:
     """Costs on one of ZigZag's accelerators: latency in cycles, energy in J, memory in B.
 
-    name : "edge_tpu_like", "tpu_like", "eyeriss_like", ... (`shipped` lists them). between : where activations stay
-    between layers: "on-chip", or "dram" as ZigZag has it by itself. Cycles are those of the accelerator's own clock.
+    name : "edge_tpu_like", "tpu_like", "eyeriss_like", ...: those of `shipped`, whose layer costs ship with eeviz, and
+    where zigzag-dse is installed all of `zigzag_model.MAPPINGS`. between : where activations stay between layers:
+    "on-chip", or "dram" as ZigZag has it by itself. Cycles are those of the accelerator's own clock.
 
-    Raises ValueError for an accelerator without a table, naming those there are.
+    Raises ValueError for an unknown accelerator, and for one without a table where zigzag-dse is not installed.
     """
 
     name: str = "edge_tpu_like"
     between: str = "on-chip"
 
     def __post_init__(self):
-        self.table  # so that an unknown name is said here  # noqa: B018
+        if why := _unpriced(self.name, self.between):
+            raise ValueError(why)
 
     @property
     def table(self) -> Table:
-        """The layer costs that ship with eeviz."""
-        return shipped_table(self.name, self.between)
+        """The layer costs that ship with eeviz, an empty table where none do."""
+        return _table(self.name, self.between)
 
     @property
     def units(self) -> int:
@@ -127,7 +131,7 @@ class Accelerator:
             raise ValueError(
                 f"the network does not fit {self.name}: {step} holds {needed / 8e6:.3g} MB of activations, the memory "
                 f"{memory['name']} on the chip {memory['bits'] / 8e6:.3g} MB. Use smaller images, fewer bits, or "
-                'between="dram".'
+                + ('between="dram".' if not _unpriced(self.name, "dram") else f'between="dram", which {_needs()}')
             )
 
     def _passage(self, step: Stream, bits: Bits) -> Row:
@@ -146,20 +150,42 @@ def _piece(accelerator: Accelerator, steps: tuple[Step, ...], bits: Bits) -> tup
     return sum(row.cycles for row in rows), sum(row.energy for row in rows) * PICO
 
 
+def _unpriced(name: str, between: str) -> str:
+    """Why there are no costs of an accelerator, in words; empty where there are."""
+    if (name, between) in shipped():
+        return ""
+    if name not in MAPPINGS or between not in BETWEEN:
+        return (
+            f"no accelerator {name!r} with activations {between!r} is known: choose one of {', '.join(MAPPINGS)}, activations "
+            f"{' or '.join(map(repr, BETWEEN))}."
+        )
+    if _is_ready():
+        return ""
+    known = ", ".join(f"{a} ({b})" for a, b in shipped()) or "none"
+    return f"no table of {name} with activations {between!r} ships with eeviz (there are: {known}): it {_needs()}"
+
+
+def _is_ready() -> bool:
+    return is_installed("zigzag-dse") and version() == ZIGZAG
+
+
+def _needs() -> str:
+    line = f"pip install zigzag-dse=={ZIGZAG}" if is_installed("zigzag-dse") else pip_line(["zigzag-dse"])
+    return f"needs zigzag-dse {ZIGZAG}, which computes the layers. Install it with: {line}"
+
+
+@lru_cache(maxsize=16)
+def _table(name: str, between: str) -> Table:
+    if (name, between) in shipped():
+        return shipped_table(name, between)
+    return Table(MappingProxyType({"zigzag": ZIGZAG, "search": SEARCH, "between": between, **facts(name)}))
+
+
 @lru_cache(maxsize=65536)
 def _computed(operation: Operation, bits: Bits, name: str, between: str) -> Row:
-    """A layer that no table holds. Raises ValueError where zigzag-dse is not installed."""
-    if not is_installed("zigzag-dse"):
-        raise ValueError(
-            f"no table holds the costs of {operation} at {bits} bits on {name}: zigzag-dse computes them in a second. "
-            f"Install it with: {pip_line(['zigzag-dse'])}"
-        )
-    from . import zigzag_model
-
-    if zigzag_model.version() != ZIGZAG:
-        raise ValueError(
-            f"no table holds the costs of {operation} at {bits} bits on {name}, and zigzag-dse "
-            f"{zigzag_model.version()} is installed, whose figures may differ from the tables': install {ZIGZAG}."
-        )
-    found = zigzag_model.evaluate(operation, bits, name, between)
+    """A layer that no table holds. Raises ValueError where zigzag-dse is not installed, or in another version."""
+    if not _is_ready():
+        found = f", and {version()} is installed, whose figures may differ" if is_installed("zigzag-dse") else ""
+        raise ValueError(f"no table holds the costs of {operation} at {bits} bits on {name}: this {_needs()}{found}.")
+    found = evaluate(operation, bits, name, between)
     return Row(found.cycles, found.energy, found.compute, found.spatial, found.levels)

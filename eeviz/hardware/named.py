@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 from ..core.platform import Platform
 from .accelerator import Accelerator
 from .provider import CostProvider
 from .roofline import Roofline
 from .table import shipped
+from .zigzag_model import BETWEEN, MAPPINGS
 
 PLATFORMS = ("cortex-m0-m4", "sensor-gateway-cloud")
 DRAM = "dram"
@@ -18,12 +21,15 @@ def names() -> tuple[str, ...]:
 
 
 def named(provider: CostProvider | str) -> CostProvider:
-    """The provider of a name; a provider is itself. Raises ValueError listing the names."""
+    """The provider of a name; a provider is itself.
+
+    Beside `names` every accelerator that zigzag-dse computes. Raises ValueError listing the names, and as `Accelerator`.
+    """
     if not isinstance(provider, str):
         return provider
     if provider in PLATFORMS:
         return Roofline(Platform.preset(provider))
-    for accelerator, between in shipped():
+    for accelerator, between in (*shipped(), *product(MAPPINGS, BETWEEN)):
         if _name(accelerator, between) == provider:
             return Accelerator(accelerator, between)
     raise ValueError(f"hardware {provider!r} is unknown: choose one of {', '.join(names())}.")

@@ -11,6 +11,7 @@ from eeviz.core.space import SearchSpace
 from eeviz.core.workload import Operation, Stream, Workload, workload_of
 from eeviz.hardware import table as tables
 from eeviz.hardware.accelerator import Accelerator
+from eeviz.hardware.named import name_of, named
 from eeviz.packages import is_installed
 
 EDGE = ("edge_tpu_like", "on-chip")
@@ -97,8 +98,15 @@ def test_what_moves_data_only_is_charged_its_passage():
 
 
 def test_bad_input_in_words(absent):
-    with pytest.raises(ValueError, match=r"no table of accelerator 'abacus'.*edge_tpu_like"):
+    with pytest.raises(ValueError, match=r"no accelerator 'abacus'.*edge_tpu_like.*ascend_like"):
         Accelerator("abacus")
+    with pytest.raises(ValueError, match=r"activations 'flash' is known.*'on-chip' or 'dram'"):
+        Accelerator("edge_tpu_like", "flash")
+    for name, between in (("edge_tpu_like", "dram"), ("meta_prototype", "on-chip")):  # zigzag-dse would compute these
+        with pytest.raises(ValueError, match=rf"no table of {name}.*needs zigzag-dse 3\.9\.1.*pip install"):
+            Accelerator(name, between)
+    with pytest.raises(ValueError, match="needs zigzag-dse"):
+        named("edge_tpu_like-dram")
     core = Accelerator(*EDGE)
     with pytest.raises(ValueError, match="integers of 2 to 8 bits, got 32/32"):
         core.costs(genome().plan, Bits(32, 32))
@@ -108,8 +116,22 @@ def test_bad_input_in_words(absent):
     with pytest.raises(ValueError, match=r"no table holds the costs of convolution 3x3, 3 to 77.*pip install"):
         core.costs(unknown)
     large = Workload(((Operation("conv", 64, 64, (224, 224), (3, 3)),),), ((Operation("linear", 7, 10),),), (0,), 1)
-    with pytest.raises(ValueError, match=r"does not fit edge_tpu_like.*MB of activations"):
+    with pytest.raises(
+        ValueError, match=r"does not fit edge_tpu_like.*MB of activations.*\"dram\", which needs zigzag-dse"
+    ):
         core.costs(large)
+
+
+def test_another_version_of_zigzag_is_said_with_the_line_that_mends_it(monkeypatch):
+    monkeypatch.setattr(accelerator, "is_installed", lambda name: True)
+    monkeypatch.setattr(accelerator, "version", lambda: "3.8.0")
+    accelerator._piece.cache_clear()
+    accelerator._computed.cache_clear()
+    unknown = Workload(((Operation("linear", 33, 77),),), ((Operation("linear", 77, 10),),), (0,), 33)
+    with pytest.raises(ValueError, match=r"pip install zigzag-dse==3\.9\.1.*3\.8\.0 is installed"):
+        Accelerator(*EDGE).costs(unknown)
+    with pytest.raises(ValueError, match=r"pip install zigzag-dse==3\.9\.1"):
+        Accelerator("ascend_like")
 
 
 def test_fewer_bits_are_noted():
@@ -184,6 +206,29 @@ def test_shipped_figures_are_zigzags_own():
     for operation, own in zip(operations, evaluate_all(operations, Bits(8, 8), *EDGE, every_order=True), strict=True):
         row = core.row(operation, Bits(8, 8))
         assert (row.cycles, row.energy) == pytest.approx((own.cycles, own.energy), rel=1e-8)
+
+
+@needs_zigzag
+@pytest.mark.parametrize("name", ["meta_prototype", "ascend_like", "tesla_npu_like", "edge_tpu_like-dram"])
+def test_accelerators_without_a_table_are_computed(name):
+    core = named(name)
+    assert len(core.table) == 0
+    assert named(name_of(core)) == core
+    work = Workload((FEW[:2],), (FEW[2:],), (0,), 784)
+    costs, layers = core.costs(work), core.layers(work)
+    assert costs["latency"].static == layers.cycles.sum() > 0
+    np.testing.assert_allclose(costs["energy"].static, layers.energy.sum(), rtol=1e-6)
+    if core.between == "on-chip":
+        assert costs["energy"].static < Accelerator(core.name, "dram").costs(work)["energy"].static
+
+
+@needs_zigzag
+def test_what_does_not_fit_the_chip_has_costs_where_the_message_points():
+    step = Operation("conv", 8, 16, (512, 512))
+    work = Workload(((step,),), ((Operation("linear", 36, 10),),), (0,), step.reads)
+    with pytest.raises(ValueError, match=r'does not fit.*or between="dram"\.$'):
+        Accelerator(*EDGE).costs(work)
+    assert Accelerator("edge_tpu_like", "dram").costs(work)["latency"].backbone[0] > step.macs / 1024
 
 
 @needs_zigzag
