@@ -160,6 +160,10 @@ def test_records_hold_head_bits_as_alternatives(demo, validation, images):
     with torch.no_grad():
         logits = own(own.prepare(few.images)).numpy()
     np.testing.assert_allclose(eight.logits[:, [0, 2, 4, 6]], logits, rtol=1e-4, atol=1e-4)
+    mixed = quantize(demo, images, 8, [*[Bits(4, 4)] * 3, Bits(8, 8)])  # weights of the second columns have 4 bits too
+    with torch.no_grad():
+        logits = mixed(mixed.prepare(few.images)).numpy()
+    np.testing.assert_allclose(eight.logits[:, [1, 3, 5, 6]], logits, rtol=1e-4, atol=1e-4)
     front = ee.front(eight, "energy x latency", grid=8, max_exits=2)
     chosen = ~np.isnan(front.thresholds)
     assert not (chosen[:, 0] & chosen[:, 1]).any()  # one number of bits an exit

@@ -31,8 +31,8 @@ class QuantizedNetwork(EarlyExitNetwork):
             for index, segment in enumerate(segments):
                 segments[index] = quantized(segment, bits, _levels(bits, reduce_range), False, index == 0)
         for k, own in enumerate(head_bits):
-            if own != FP32:
-                branches[k] = quantized(branches[k], own, _levels(own, reduce_range), True, False)
+            if own != FP32:  # a copy: one branch may stand in several columns, at other bits in each
+                branches[k] = quantized(copy.deepcopy(branches[k]), own, _levels(own, reduce_range), True, False)
         super().__init__(segments, branches, plain.input_shape, plain.mean, plain.std, plain.position)
         self.bits, self.head_bits, self.reduce_range = bits, head_bits, reduce_range
         self.to(memory_format=torch.channels_last)
