@@ -78,9 +78,9 @@ class FakeEvaluator:
         images = np.random.default_rng(2 + len(split)).integers(0, 256, (SAMPLES, 28, 28), dtype=np.uint8)
         return Dataset(images, label, tuple("abcdefghij"), self.dataset, split, "made up")
 
-    def network(self, genome, measure="max_probability"):
+    def network(self, genome, measure="max_probability", plan=None):
         from eeviz.nn.learned import with_confidences
         from eeviz.nn.planned import build
 
-        network = build(self.space.decode(genome).plan)
+        network = build(plan or self.space.decode(genome).plan)
         return with_confidences(network) if measure == "learned" else network

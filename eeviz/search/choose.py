@@ -1,13 +1,15 @@
-"""From a point of a front to a network: its genome with the exits that the policy keeps, its own policy."""
+"""From a point of a front to a network: the exits that the policy keeps, in a plan and in a genome, and its own policy."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
+from ..core.plan import Head, Plan
 from ..core.policy import Policy
-from ..core.space import SearchSpace
+from ..core.space import Gene, SearchSpace
 from ..core.thresholds import ROUNDING
 from .domain import Genome
 from .situation import Candidate
@@ -40,38 +42,59 @@ def point_of(front: SearchFront, max_cost=None, min_accuracy=None, max_drop=None
 def choice_of(front: SearchFront, index: int, genome: Genome, space: SearchSpace) -> Choice:
     """The network at a point of a front; genome : of its candidate."""
     policy = front.policy(index)
-    own, own_policy = with_kept_exits(space, genome, policy)
+    own, _ = with_kept_exits(space, genome, policy)
     return Choice(
         candidate=int(front.candidate[index]),
         genome=own,
         policy=policy,
-        own_policy=own_policy,
+        own_policy=Policy(tuple(policy.thresholds[k] for k in np.flatnonzero(policy.kept))),
         accuracy=float(front.accuracy[index]),
         mean_cost=float(front.mean_cost[index]),
         worst_cost=float(front.worst_cost[index]),
         unit=front.unit,
+        plan=kept_plan(space, genome, policy),
     )
+
+
+def kept_plan(space: SearchSpace, genome: Genome, policy: Policy) -> Plan:
+    """The network that has only the exits kept by `policy`, over offered or own branches: each design at its own bits."""
+    architecture = space.decode(genome)
+    plan = architecture.plan
+    if len(policy.thresholds) != len(plan.heads) - 1:
+        plan = architecture.offered()
+    return replace(plan, heads=(*(plan.heads[k] for k in np.flatnonzero(policy.kept)), plan.heads[-1]))
 
 
 def with_kept_exits(space: SearchSpace, genome: Genome, policy: Policy) -> tuple[Genome, Policy]:
     """Genome and policy of the network that has only the exits kept by `policy`, over offered or own branches.
 
-    Where the space's exit genes do not name designs, genome and policy come back as they are.
+    Where the space's exit genes do not name designs, genome and policy come back as they are. Bits that differ from exit
+    to exit have no gene: `kept_plan` knows them.
     """
-    architecture = space.decode(genome)
-    plan = architecture.plan
-    if len(policy.thresholds) != len(plan.heads) - 1:
-        plan = architecture.offered()
-    heads, kept = plan.heads[:-1], np.flatnonzero(policy.kept)
+    plan = kept_plan(space, genome, policy)
     genes = [gene for gene in space.genes if gene.group == "exits"]
-    designs = {heads[k].position: heads[k].design for k in kept}
-    named = len(genes) == len(plan.segments) - 1 and all(
-        design in genes[position].options for position, design in designs.items()
-    )
-    if not named:
+    if len(genes) != len(plan.segments) - 1:
         return genome, policy
-    exits = [designs.get(position, gene.options[0]) for position, gene in enumerate(genes)]
-    return space.with_exits(genome, exits), Policy(tuple(policy.thresholds[k] for k in kept))
+    exits = [gene.options[0] for gene in genes]
+    for head in plan.heads[:-1]:
+        design = _option(genes[head.position], head)
+        if design is None:
+            return genome, policy
+        exits[head.position] = design
+    own = _nearest(space, space.with_exits(genome, exits), plan)
+    return own, Policy(tuple(policy.thresholds[k] for k in np.flatnonzero(policy.kept)))
+
+
+def _option(gene: Gene, head: Head) -> str | None:
+    """The option of an exit gene that stands for a head; its bits, "linear, 8 bits", are no matter of that gene."""
+    return next((name for name in (head.design, head.design.split(", ")[0]) if name in gene.options), None)
+
+
+def _nearest(space: SearchSpace, genome: Genome, plan: Plan) -> Genome:
+    """A genome of exactly this network, from one with its exits: a neighbour where another gene has the exits' bits."""
+    if space.decode(genome).plan == plan:
+        return genome
+    return next((one for one in space.neighbours(genome) if space.decode(one).plan == plan), genome)
 
 
 def genome_of(candidate: Choice | int | Genome, archive: Mapping[int, Candidate], space: SearchSpace) -> Genome:

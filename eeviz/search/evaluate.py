@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from ..core.cost import Cost, ProductCost
+from ..core.plan import Plan
 from ..core.records import ExitRecords
 from ..core.space import SearchSpace
 from ..datasets import Dataset
@@ -46,7 +47,8 @@ class Evaluator(Protocol):
     def data(self, split: str = "validation") -> Dataset:
         """The samples that its records are of, in their order."""
 
-    def network(self, genome: Genome, measure: str = "max_probability"):
+    def network(self, genome: Genome, measure: str = "max_probability", plan: Plan | None = None):
         """The network of a genome with its own exits, inherited weights, ready to infer; measure "learned" : one that
-        leaves by confidences of its own, ValueError where a head has none.
+        leaves by confidences of its own, ValueError where a head has none. plan : with some of the branches offered on
+        this backbone instead (`choose.kept_plan`).
         """

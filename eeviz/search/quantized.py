@@ -89,15 +89,18 @@ class QuantizedEvaluator:
         """The images that the tables are of, in their order."""
         return load_dataset(self.dataset, split)
 
-    def network(self, genome: Genome, measure: str = "max_probability"):
-        """The network of a genome with its own exits, rounded to its bits. Raises ValueError for measure "learned"."""
+    def network(self, genome: Genome, measure: str = "max_probability", plan: Plan | None = None):
+        """The network of a genome with its own exits, rounded to its bits; plan : with these exits at their bits instead.
+
+        Raises ValueError for measure "learned".
+        """
         if measure == "learned":
             raise ValueError("the heads of this space learn no confidence of their own; choose another measure.")
         from ..nn.network import EarlyExitNetwork
         from ..nn.planned_file import load_network
         from ..nn.quantize import quantize
 
-        plan, full = self._plan(genome, False), load_network(self.folder)
+        plan, full = plan or self._plan(genome, False), load_network(self.folder)
         kept = [full.position.index(head.position) for head in plan.heads]
         network = EarlyExitNetwork(
             full.segments, [full.branches[k] for k in kept], full.input_shape, full.mean, full.std, plan.position

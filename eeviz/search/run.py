@@ -247,7 +247,9 @@ class SearchRun:
         Of a method with learned confidences a `LearnedExitNetwork`, which leaves as its records say.
         retrain : a Recipe of `eeviz.nn.training`; the network is then trained on. Progress: `fine_tuning`.
         """
-        network = self.evaluator.network(genome_of(candidate, self._archive, self.space), self.method.measure)
+        genome = genome_of(candidate, self._archive, self.space)
+        plan = candidate.plan if isinstance(candidate, Choice) else None
+        network = self.evaluator.network(genome, self.method.measure, plan)
         if retrain is not None:
             for _ in self.fine_tuning(network, retrain):
                 continue

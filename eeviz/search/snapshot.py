@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..core.front import Front
+from ..core.plan import Plan
 from ..core.policy import Policy
 from .domain import Genome
 from .situation import Candidate
@@ -128,9 +129,9 @@ class Snapshot:
 class Choice:
     """One network chosen from a front.
 
-    candidate : its id. genome : with the exits that the policy keeps, where the space can say so. policy : for the
-    candidate's records. own_policy : for the network itself, whose exits are those kept. accuracy, mean_cost,
-    worst_cost : on search-validation, cross-fitted where the method does so, in `unit`.
+    candidate : its id. plan : of the network, with the exits that the policy keeps, each at its own bits; genome : the same
+    as far as the space's genes can say it. policy : for the candidate's records. own_policy : for the network. accuracy,
+    mean_cost, worst_cost : on search-validation, cross-fitted where the method does so, in `unit`.
     """
 
     candidate: int
@@ -141,3 +142,4 @@ class Choice:
     mean_cost: float
     worst_cost: float
     unit: str
+    plan: Plan

@@ -117,17 +117,17 @@ class SupernetEvaluator:
         """The images that the tables are of, in their order."""
         return _split(self.dataset, split, self.images)
 
-    def network(self, genome: Genome, measure: str = "max_probability"):
+    def network(self, genome: Genome, measure: str = "max_probability", plan: Plan | None = None):
         """The network of a genome with its own exits, weights inherited, batch norms calibrated on training images.
 
-        measure : "learned" gives a `LearnedExitNetwork`. Raises ValueError where a head has no confidence of its own.
+        measure : "learned" gives a `LearnedExitNetwork`. plan : with these branches instead of its own. Raises ValueError where a head has no confidence of its own.
         """
         from ..nn.learned import with_confidences
         from ..nn.network import EarlyExitNetwork
         from ..nn.supernet import recalibrate
 
         architecture = self.space.decode(genome)
-        everything, plan = architecture.offered(), architecture.plan
+        everything, plan = architecture.offered(), plan or architecture.plan
         place = {(head.position, head.name): k for k, head in enumerate(everything.heads)}
         network = recalibrate(_supernet(self.folder).extract(genome), _calibration(self.folder, self.dataset))
         kept = [place[head.position, head.name] for head in plan.heads]

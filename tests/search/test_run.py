@@ -173,6 +173,7 @@ def test_the_network_of_a_choice_keeps_the_exits_of_its_policy():
         assert len(choice.own_policy.thresholds) == kept
         plan = SPACE.decode(choice.genome).plan
         assert len(plan.heads) == kept + 1
+        assert choice.plan == plan  # these exits have genes: the genome says it all
         names = [records.exits[k] for k in np.flatnonzero(choice.policy.kept)]
         assert len(names) == kept
         assert run.network(choice).exits_count == kept + 1
