@@ -18,7 +18,7 @@ import numpy as np
 
 from ..core.bits import AnyBits, Bits, HeadBits
 from ..core.cost import Cost, ProductCost
-from ..core.workload import Operation, Step, Stream
+from ..core.workload import Operation, Step, Stream, Workload
 from ..packages import is_installed, pip_line
 from .layer_table import LayerTable
 from .provider import as_workload, joined
@@ -71,6 +71,7 @@ class Accelerator:
         """
         work = as_workload(network)
         bits, own = work.at_bits(bits, head_bits)
+        self._check_room(work, bits, own)
         segments = np.array([self.piece(steps, bits) for steps in work.segments])  # (P, 2)
         heads = np.array([self.piece(steps, b) for steps, b in zip(work.heads, own, strict=True)])  # (E, 2)
         latency, energy = (work.cost(segments[:, i], heads[:, i], unit) for i, unit in enumerate(("cycles", "J")))
@@ -84,6 +85,7 @@ class Accelerator:
         """Every layer with its figures, in the order in which a sample meets them. Raises ValueError as `costs`."""
         work = as_workload(network)
         bits, own = work.at_bits(bits, head_bits)
+        self._check_room(work, bits, own)
         pieces = [(f"segment {i + 1}", steps, bits) for i, steps in enumerate(work.segments)]
         for k in reversed(range(len(own))):  # behind the segments that they read
             name = "final" if k == len(own) - 1 else f"exit {k + 1}"
@@ -103,9 +105,10 @@ class Accelerator:
 
     def row(self, step: Step, bits: Bits) -> Row:
         """Figures of one step. Raises ValueError as `costs`."""
-        self._check(step, bits)
+        self._check_bits(bits)
         if isinstance(step, Stream):
             return self._passage(step, bits)
+        self._check_held((step.reads + step.writes) * bits.activations, step)
         return self.table.find(step, bits) or _computed(step, bits, self.name, self.between)
 
     def notes(self, network, bits: AnyBits | None = None, head_bits: HeadBits = None) -> tuple[str, ...]:
@@ -120,16 +123,25 @@ class Accelerator:
             "memory shrink.",
         )
 
-    def _check(self, step: Step, bits: Bits) -> None:
+    def _check_bits(self, bits: Bits) -> None:
         if max(bits.weights, bits.activations) > WIDEST or min(bits.weights, bits.activations) < 2:
             raise ValueError(
                 f"{self.name} multiplies integers of 2 to {WIDEST} bits, got {bits}: choose 8/8, 6/6, 4/8 or 4/4."
             )
+
+    def _check_room(self, work: Workload, bits: Bits, own: tuple[Bits, ...]) -> None:
+        """Of everything alive at once, shortcuts and waiting taps too."""
+        for each in {bits, *own}:
+            self._check_bits(each)
+        for steps, held, peak in zip((*work.segments, *work.heads), work.held, work.peaks(bits, own), strict=True):
+            if steps:
+                self._check_held(peak * 8, steps[held.index(max(held))])
+
+    def _check_held(self, needed: float, step: Step) -> None:
         memory = self.table.facts["activations"]
-        needed = (step.reads + step.writes) * bits.activations
         if self.between == "on-chip" and needed > memory["bits"]:
             raise ValueError(
-                f"the network does not fit {self.name}: {step} holds {needed / 8e6:.3g} MB of activations, the memory "
+                f"the network does not fit {self.name}: at {step} it holds {needed / 8e6:.3g} MB of activations, the memory "
                 f"{memory['name']} on the chip {memory['bits'] / 8e6:.3g} MB. Use smaller images, fewer bits, or "
                 + ('between="dram".' if not _unpriced(self.name, "dram") else f'between="dram", which {_needs()}')
             )

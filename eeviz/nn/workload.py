@@ -9,7 +9,9 @@ from math import prod
 import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
+from ..core.alive import INPUT, alive
 from ..core.workload import Operation, Step, Stream, Workload
 from .network import EarlyExitNetwork
 
@@ -19,46 +21,72 @@ slice squeeze t transpose unsqueeze view constant_pad_nd empty zeros ones full"
 )
 FOLDED = "native_batch_norm _native_batch_norm_legit_no_training relu relu_ hardtanh hardtanh_ hardswish hardswish_ \
 hardsigmoid hardsigmoid_ leaky_relu leaky_relu_ sigmoid silu silu_ clamp clamp_ clamp_min clamp_min_ native_dropout"
-FREE = frozenset((*SHAPES.split(), *FOLDED.split()))  # nothing to do, and what is done in the layer before
+ROUNDED = "fake_quantize_per_tensor_affine fake_quantize_per_tensor_affine_cachemask \
+_fake_quantize_per_tensor_affine_cachemask_tensor_qparams fake_quantize_per_channel_affine \
+fake_quantize_per_channel_affine_cachemask"
+FREE = frozenset(f"{SHAPES} {FOLDED} {ROUNDED}".split())  # nothing to do, and what is done in the layer before
 POOLS = ("mean", "sum", "avg_pool2d", "max_pool2d_with_indices", "_adaptive_avg_pool2d")
 RESIZES = {"upsample_nearest2d": 1, "upsample_bilinear2d": 4, "upsample_bicubic2d": 16}  # values read for each
 
 
 @torch.no_grad()
 def workload(network: EarlyExitNetwork) -> Workload:
-    """Segments and heads of `network` as steps, for one sample.
+    """Segments and heads of `network` as steps, for one sample; of a `QuantizedNetwork` with its bits.
 
-    Batch norms, activation functions and biases belong to the layer before. Raises ValueError naming a layer that has no
-    rule: grouped (other than depthwise), dilated or transposed convolutions, attention and other products of activations,
-    recurrent layers.
+    Batch norms, activation functions, rounding and biases belong to the layer before; what is computed of weights alone is
+    done beforehand. Raises ValueError naming a layer that has no rule: grouped (other than depthwise), dilated or
+    transposed convolutions, attention and other products of activations, recurrent layers.
     """
     training = network.training
     network.eval()
     x = torch.zeros(1, *network.input_shape)
-    inputs, segments, heads = x.numel(), [], []
+    inputs, segments, heads, taps = x.numel(), [], [], []
     fast = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)  # one fused operator, in which no product can be seen
     try:
         for index, segment in enumerate(network.segments):
-            steps, x = _steps(segment, x)
-            segments.append(steps)
-            heads += [_steps(network.branches[k], x)[0] for k in network.at(index)]
+            *found, x = _steps(segment, x)
+            segments.append(found)
+            waits = index < len(network.segments) - 1
+            for k in network.at(index):
+                heads.append(_steps(network.branches[k], x, waits)[:2])
+                taps.append(waits * _size(x))
     finally:
         torch.backends.mha.set_fastpath_enabled(fast)
         network.train(training)
-    return Workload(tuple(segments), tuple(heads), network.position, inputs)
+    return Workload(
+        tuple(steps for steps, _ in segments),
+        tuple(steps for steps, _ in heads),
+        network.position,
+        inputs,
+        getattr(network, "bits", None),
+        getattr(network, "head_bits", ()),
+        tuple(held for _, held in (*segments, *heads)),
+        tuple(taps),
+    )
 
 
-def _steps(module: nn.Module, x: Tensor) -> tuple[tuple[Step, ...], Tensor]:
-    with _recorded(module) as recorder:
+def _steps(module: nn.Module, x: Tensor, waits: bool = False) -> tuple[tuple[Step, ...], tuple[int, ...], Tensor]:
+    """Steps, values alive while each runs, and what comes out. waits : x stays, and is counted elsewhere."""
+    with _recorded(module, x) as recorder:
         out = module(x)
-    return tuple(recorder.steps), out
+    steps, number = recorder.steps, recorder.numbers.get(id(out))
+    held = alive(recorder.takes, [step.writes for step in steps], 0 if waits else _size(x), number)
+    return tuple(steps), held, out
+
+
+def _size(x) -> int:
+    return sum(tensor.numel() for tensor in _tensors(x))
+
+
+def _tensors(values) -> list[Tensor]:
+    return [value for value in tree_leaves(values) if isinstance(value, Tensor)]
 
 
 @contextmanager
-def _recorded(module: nn.Module):
+def _recorded(module: nn.Module, x: Tensor):
     """A recorder that knows which module is running, so that steps can be named."""
-    recorder = _Recorder()
+    recorder = _Recorder(x)
     hooks = []
     for path, inner in module.named_modules():
         name = getattr(inner, "weight_name", path)
@@ -73,21 +101,36 @@ def _recorded(module: nn.Module):
 
 
 class _Recorder(TorchDispatchMode):
-    """Writes down every operator that runs."""
+    """Writes down every operator that runs on what comes of x, with the numbers (as in `alive`) of what it takes."""
 
-    def __init__(self):
+    def __init__(self, x: Tensor):
         super().__init__()
         self.steps: list[Step] = []
+        self.takes: list[tuple[int, ...]] = []
         self.names: list[str] = []
+        self.numbers: dict[int, int] = {}
+        self._kept: list[Tensor] = []  # an id is a tensor's own as long as the tensor is there
+        self._note(x, INPUT)
 
     def leave(self) -> None:
         self.names.pop()
 
+    def _note(self, values, number: int) -> None:
+        for tensor in _tensors(values):
+            self._kept.append(tensor)
+            self.numbers[id(tensor)] = number
+
     def __torch_dispatch__(self, operator, types, args=(), kwargs=None):
         out = operator(*args, **(kwargs or {}))
+        known = (self.numbers.get(id(tensor)) for tensor in _tensors((args, kwargs)))
+        takes = tuple(dict.fromkeys(number for number in known if number is not None))
+        if not takes:
+            return out
         step = _step(operator, args, out, self.names[-1] if self.names else "")
         if step is not None:
             self.steps.append(step)
+            self.takes.append(takes)
+        self._note(out, takes[0] if step is None else len(self.steps))
         return out
 
 

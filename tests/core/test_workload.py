@@ -5,8 +5,10 @@ import pickle
 import numpy as np
 import pytest
 
+from eeviz.core.alive import alive
 from eeviz.core.bits import Bits
-from eeviz.core.layers import Block, Convolution, Linear, Resize
+from eeviz.core.layers import AveragePool, Block, Convolution, Linear, Resize, SqueezeExcite
+from eeviz.core.plan import Head, Plan
 from eeviz.core.presets.compact import compact_layers
 from eeviz.core.space import SearchSpace
 from eeviz.core.workload import Operation, Stream, Workload, steps_of, workload_of
@@ -61,6 +63,58 @@ def test_memory_counts_weights_and_the_largest_activations_at_their_bits():
     np.testing.assert_allclose(cost.heads, [640, 160])
     assert cost.unit == "B"
     assert cost.at(np.array([True]))[-1] == 128 + 36 + 8 + 640 + 160
+
+
+def reference(takes, writes, inputs, out):
+    """Values alive by step, each tensor kept until whoever counts its readers has seen the last of them."""
+    sizes = dict(enumerate([inputs, *writes]))
+    readers = {n: sum(n in taken for taken in takes) + (n == out) for n in sizes}
+    alive_now, found = {0} if readers[0] else set(), []
+    for step, taken in enumerate(takes):
+        alive_now.add(step + 1)
+        found.append(sum(sizes[n] for n in alive_now))
+        for n in set(taken):
+            readers[n] -= 1
+        alive_now = {n for n in alive_now if readers[n]}
+    return tuple(found)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_what_is_alive_is_what_a_later_step_still_takes(seed):
+    rng = np.random.default_rng(seed)
+    steps = int(rng.integers(1, 12))
+    writes = rng.integers(1, 100, steps).tolist()
+    takes = [tuple(rng.integers(0, i + 1, rng.integers(1, 3)).tolist()) for i in range(steps)]
+    inputs, out = int(rng.integers(0, 100)), int(rng.integers(0, steps + 1))
+    assert alive(takes, writes, inputs, out) == reference(takes, writes, inputs, out)
+
+
+def test_shortcuts_and_waiting_taps_are_held():
+    stem = Convolution("s", 4, 1)  # 3 x 8 x 8 = 192 values to 256
+    block = Block("b", "dense", (Convolution("c", 8, 1), Convolution("d", 4, 1)), residual=True)
+    squeezed = Block("e", "dense", (SqueezeExcite("e", 2),))
+    halved = Block("h", "dense", (Convolution("f", 6, 3, 2),), residual=True)
+    head = (Convolution("g", 2, 1), AveragePool(), Linear("l", 3))
+    heads = (Head(0, "early", head), Head(1, "final", head))
+    work = workload_of(Plan((3, 8, 8), 3, ((stem, block), (squeezed, halved)), heads))
+    assert work.held == (
+        (192 + 256, 256 + 512, 256 + 512 + 256, 3 * 256),  # the block's input stays until the sum
+        (256 + 4, 256 + 4 + 2, 256 + 2 + 4, 256 + 4 + 256, 256 + 96, 256 + 96 + 64, 96 + 64 + 96),
+        (128, 128 + 2, 2 + 3),  # without the tap, for which the second segment waits
+        (96 + 32, 32 + 2, 2 + 3),
+    )
+    assert work.taps == (256, 0)
+    assert work.peaks(8) == (1024, 516, 256 + 130, 128)
+    assert work.peaks(8, [4, 8])[2] == 256 + 130 / 2
+    assert work.memory(8).backbone[0] == 1024 + 3 * 4 + 2 * 4 * 8
+    assert work.platform_segments(8).heads[0].peak_bytes == 256 + 130
+    assert work.columns([0, 0, 1]).peaks(8) == (1024, 516, 386, 386, 128)
+
+
+def test_the_fullest_layer_of_zniber_is_a_blocks_with_its_shortcut():
+    work = workload_of(SearchSpace.preset("zniber").decode((0, *[1] * 11, 0)).plan)
+    assert max(step.reads + step.writes for _, step in work.steps()) == 196_608  # 96 channels to 96 of 32 x 32
+    assert max(work.peaks()) == 196_608 + 16 * 32 * 32
 
 
 def test_columns_repeat_heads_for_other_bits():

@@ -1,6 +1,7 @@
 """Costs on modelled accelerators: from the shipped tables, with zigzag-dse or without."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -132,6 +133,19 @@ def test_another_version_of_zigzag_is_said_with_the_line_that_mends_it(monkeypat
         Accelerator(*EDGE).costs(unknown)
     with pytest.raises(ValueError, match=r"pip install zigzag-dse==3\.9\.1"):
         Accelerator("ascend_like")
+
+
+def test_a_shortcut_that_waits_takes_room_on_the_chip():
+    core = Accelerator(*EDGE)
+    room = core.table.facts["activations"]["bits"] // 8
+    wide = Stream("pool", room // 2, room // 2)
+    fits = Workload(((wide,),), ((Stream("pool", 10, 10),),), (0,), 1)
+    assert core.costs(fits)["latency"].static > 0
+    waits = replace(fits, held=((room + 1,), (20,)))
+    with pytest.raises(ValueError, match="does not fit edge_tpu_like: at pool"):
+        core.costs(waits)
+    with pytest.raises(ValueError, match="does not fit edge_tpu_like: at pool"):
+        core.layers(waits)
 
 
 def test_fewer_bits_are_noted():

@@ -5,11 +5,16 @@ import pytest
 import torch
 from torch import nn
 
+from eeviz.core.bits import Bits
+from eeviz.core.platform import Platform
 from eeviz.core.space import SearchSpace
 from eeviz.core.workload import Operation, Stream, workload_of
+from eeviz.demos import load_demo
+from eeviz.hardware import Accelerator, Roofline
 from eeviz.nn.describe import describe
 from eeviz.nn.network import EarlyExitNetwork
 from eeviz.nn.planned import build
+from eeviz.nn.quantize import quantize
 from eeviz.nn.workload import workload
 
 
@@ -78,6 +83,35 @@ def test_streams_are_counted_and_named():
     assert up.segments[0] == (Stream("resize", 4 * 1024, 1024),)
     names = [step.name for _, step in workload(build(SearchSpace.preset("zniber").decode((0,) * 13).plan)).steps()]
     assert "block1.depthwise" in names
+
+
+def test_a_quantized_network_asks_for_the_same_at_its_own_bits():
+    space = SearchSpace.preset("compact")
+    plan = space.decode(space.with_exits(space.smallest(), ["linear", "none", "separable", "none"])).plan
+    made = build(plan)
+    images = np.random.default_rng(0).integers(0, 256, (8, 28, 28), dtype=np.uint8)
+    rounded = quantize(made, images, "4/8", [8, 4, "4/8"])
+    work = workload(rounded)
+    assert work == workload(made)
+    assert work.at_bits(None, None) == (Bits(4, 8), (Bits(8, 8), Bits(4, 4), Bits(4, 8)))
+    core = Roofline(Platform.preset("cortex-m0-m4"))
+    ours, theirs = core.costs(rounded), core.costs(plan, "4/8", [8, 4, "4/8"])
+    for name in ("latency", "memory"):
+        np.testing.assert_array_equal(ours[name].backbone, theirs[name].backbone)
+        np.testing.assert_array_equal(ours[name].heads, theirs[name].heads)
+    assert Accelerator("edge_tpu_like").costs(rounded, 8)["energy"].static > 0  # bits that are given come first
+
+
+def test_what_is_computed_of_weights_alone_is_done_beforehand():
+    layer = nn.Conv2d(4, 4, 3)
+    plain = workload(network(layer))
+    assert workload(network(nn.utils.parametrizations.weight_norm(layer))) == plain
+
+
+def test_the_demos_fullest_layer_is_held_with_a_shortcut():
+    work = workload(load_demo("fashion").network())
+    assert max(step.reads + step.writes for _, step in work.steps()) == 21_952
+    assert max(work.peaks()) == 24_696
 
 
 def test_training_mode_is_given_back():
