@@ -51,8 +51,9 @@ class Processor(_Figures):
     macs_per_s : of every operator; `operators` {kind: MACs/s} where kinds differ, macs_per_s for the rest (None: no rest).
     bytes_per_s : memory bandwidth, None: never the limit. pj_per_mac, pj_per_byte : energy of computing and of moving data.
     active_power : drawn beside them while it computes. idle_power : drawn while a sample is elsewhere.
-    memory : bytes for weights and activations, None: enough. wake_latency, wake_energy : when a sample arrives from
-    another processor. sources : where each figure is from.
+    bits : of the numbers that rates and energies are of (8: integers, 32: floats), None: nobody says; costs at other bits
+    are extrapolated. memory : bytes for weights and activations, None: enough. wake_latency, wake_energy : when a sample
+    arrives from another processor. sources : where each figure is from.
 
     Raises ValueError for negative or missing figures.
     """
@@ -65,11 +66,13 @@ class Processor(_Figures):
     active_power: float = 0.0
     idle_power: float = 0.0
     memory: float | None = None
+    bits: float | None = None
     wake_latency: float = 0.0
     wake_energy: float = 0.0
 
     def __post_init__(self):
-        self._check(positive=("macs_per_s", "bytes_per_s"), optional=("macs_per_s", "bytes_per_s", "memory"))
+        optional = ("macs_per_s", "bytes_per_s", "memory", "bits")
+        self._check(positive=("macs_per_s", "bytes_per_s", "bits"), optional=optional)
         rates = {str(kind): _number(rate, f"{self.name}: operators {kind}") for kind, rate in self.operators.items()}
         if not all(rates.values()) or (not rates and self.macs_per_s is None):
             raise ValueError(f"{self.name}: give macs_per_s, or operators with rates above 0, in MACs per second.")

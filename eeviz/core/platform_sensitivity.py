@@ -13,7 +13,7 @@ from .platform_cost import HEADS, memory
 from .records import ExitRecords
 
 FACTORS = (0.5, 2.0)
-NOT_SCALED = ("memory",)  # more or less of it changes what is allowed, not what it costs
+NOT_SCALED = ("memory", "bits")  # they change what is allowed and what is extrapolated, not what it costs
 
 
 @dataclass(frozen=True)

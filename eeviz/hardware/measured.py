@@ -164,6 +164,7 @@ def this_host() -> Platform:
         "macs_per_s": f"{how}: 3x3 convolution of 32 channels at 16 x 16.",
         "bytes_per_s": "Measured here: copying 32 MB.",
         "active_power": "Assumed: one busy core of a desktop or server processor.",
+        "bits": "Measured in float32.",
         "memory": "Read from the operating system.",
     }
     processor = Processor(
@@ -173,6 +174,7 @@ def this_host() -> Platform:
         bytes_per_s=bandwidth,
         active_power=ASSUMED_POWER,
         memory=_memory(),
+        bits=32,
         sources=sources,
     )
     return Platform(NAME, (processor,))

@@ -8,9 +8,10 @@ import pytest
 
 from eeviz.core.bits import FP32, Bits
 from eeviz.core.cost import Cost, ProductCost
-from eeviz.core.platform import Platform
+from eeviz.core.platform import Platform, Processor
+from eeviz.core.platform_cost import memory
 from eeviz.core.space import SearchSpace
-from eeviz.core.workload import workload_of
+from eeviz.core.workload import Operation, Stream, Workload, workload_of
 from eeviz.hardware import COSTS, Accelerator, Host, Roofline
 from eeviz.packages import is_installed
 
@@ -95,6 +96,63 @@ def test_the_roofline_notes_operators_without_a_rate(plan):
     assert not [note for note in roofline.notes(plan) if " conv " in note]
     with pytest.raises(ValueError, match="assignment"):
         Roofline(M4.platform, (0, 0, 0)).costs(plan)
+
+
+def test_the_roofline_notes_bits_that_its_rates_are_not_of(small):
+    def noted(provider, *bits):
+        return [note for note in provider.notes(small, *bits) if "bit" in note]
+
+    assert noted(M4, 8) == []
+    for bits in (4, 32):  # the same time and energy, and said so
+        assert M4.costs(small, bits)["energy"].static == pytest.approx(M4.costs(small, 8)["energy"].static)
+        (note,) = noted(M4, bits)
+        assert "cortex-m0+ has rates of 8-bit numbers only" in note
+        assert f"at {bits}/{bits} bits" in note
+        assert "extrapolated" in note
+    (note,) = noted(M4, 8, 4)
+    assert "at 4/4 bits" in note
+    chain = Roofline(Platform.preset("sensor-gateway-cloud"), (0, 0, 0, 0, 1))
+    assert ["gateway has rates of 32-bit" in note for note in noted(chain, 8)] == [True]
+    unsaid = Roofline(Platform("own", (Processor(name="own", macs_per_s=1e9, bytes_per_s=1e9),)))
+    assert "does not say of which bits" in noted(unsaid)[0]
+
+
+def test_the_roofline_notes_what_it_charges_no_time_for():
+    moves = Workload(((Stream("pool", 64, 16),),), ((Operation("linear", 16, 10),),), (0,), 64)
+    without = Roofline(Platform("own", (Processor(name="own", macs_per_s=1e9, bits=8),)))
+    assert without.costs(moves)["latency"].backbone[0] == 0
+    (note,) = without.notes(moves)
+    assert "no memory bandwidth (bytes_per_s): segment 1," in note
+    given = Roofline(Platform("own", (Processor(name="own", macs_per_s=1e9, bits=8, bytes_per_s=1e6),)))
+    assert given.costs(moves)["latency"].backbone[0] > 0
+    assert given.notes(moves) == ()
+
+
+def test_the_roofline_refuses_what_does_not_fit_the_memory(small):
+    work = workload_of(small)
+    segments, here, there = work.platform_segments(8), (0,) * len(work.segments), (1,) * len(work.segments)
+    needed = memory(M4.platform, segments, here)[0]
+    everything = memory(M4.platform, segments, here, np.ones(len(work.heads) - 1, bool))[0]
+    assert needed < everything
+    first, second = M4.platform.processors
+    tight = replace(first, memory=needed - 1)
+    with pytest.raises(ValueError, match=r"does not fit cortex-m0\+.*assignment"):
+        Roofline(Platform("tight", (tight, second), M4.platform.links)).costs(small, 8)
+    moved = Roofline(Platform("tight", (tight, second), M4.platform.links), there)
+    assert moved.costs(small, 8)["latency"].static > 0
+    with pytest.raises(ValueError, match="does not fit") as caught:
+        Roofline(Platform("tight", (tight,))).costs(small, 8)
+    assert "assignment" not in str(caught.value)
+    enough = Roofline(Platform("enough", (replace(first, memory=needed),)))
+    assert enough.costs(small, 8)["latency"].static > 0
+    assert [note for note in enough.notes(small, 8) if "with every exit" in note]
+
+
+def test_a_bad_assignment_is_said_by_notes_and_costs_alike(small):
+    for wrong in ((0, 0, 0), (0, 0, 0, 0, 7), (1, 0, 0, 0, 0), (0, 0, 0, 0, -1), (1.0,) * 5):
+        for ask in (Roofline(M4.platform, wrong).notes, Roofline(M4.platform, wrong).costs):
+            with pytest.raises(ValueError, match="assignment"):
+                ask(small)
 
 
 @pytest.mark.skipif(not is_installed("onnxruntime"), reason="onnxruntime is not installed")
