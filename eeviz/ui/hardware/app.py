@@ -25,7 +25,7 @@ from .hostline import HostLine
 from .networks import Networks
 from .rounding import EIGHT
 from .runline import RunLine
-from .settings import COSTS, Settings, hardware_words, pair_words, to_code, to_query, word
+from .settings import COSTS, Settings, hardware_words, to_code, to_query, word
 from .state import HardwareState
 from .views import bits, chosen, depth, fronts, shares
 
@@ -98,8 +98,11 @@ class HardwareApp:
         """Open the records of the network in the explorer below, charged with the accelerator's costs."""
         records, policy, report = self._shown()
         asked = self.state.settings
+        subject = self.state.subject
         whose = "of the rounded network" if self.state.fronts.rounded else "of the network as it was trained"
-        note = f"Costs: {hardware_words(asked.accelerator)}, {pair_words(asked.pair)}. Answers {whose}."
+        if subject.own_bits is not None:
+            whose = "of the network at its own bits"
+        note = f"Costs: {hardware_words(asked.accelerator)}, {subject.bits_words(asked)}. Answers {whose}."
         self.below.show(self.state.subject.title, records, policy, report, asked.cost, note)
         self.status.info("The explorer is open below, at these thresholds and with the accelerator's costs.")
 
@@ -212,7 +215,7 @@ class HardwareApp:
         state.observe(chosen_, ["fronts", "settings"])
         state.observe(g(lambda _: self.bits.changed(), "drawing the bits"), ["rounded"])
         state.observe(g(lambda _: self._list(), "listing"), ["reading", "machines", "rounded"])
-        state.observe(g(lambda _: self._link(), "writing the link"), ["settings", "projector"])
+        state.observe(g(lambda _: self._link(), "writing the link"), ["settings", "projector", "subject"])
         state.observe(g(lambda _: self._dress(), "following the look"), ["theme", "projector"])
         self.page.observe(g(lambda c: setattr(state, "theme", c.new), "following the theme"), "theme")
         self.page.observe(g(lambda _: self._again(), "sending the page again"), "href")
@@ -265,7 +268,7 @@ class HardwareApp:
         settings: Settings = self.state.settings
         query = to_query(settings) | ({"projector": "1"} if self.state.projector else {})
         self.foot.link(to_code(settings), query)
-        self.onward.value = strips.onward(settings, self.page.host)
+        self.onward.value = strips.onward(settings, self.page.host, self.state.subject)
 
     def _dress(self) -> None:
         self.foot.dress()

@@ -20,10 +20,13 @@ class Form:
         self.network = _dropdown(networks, asked.network, "Network", 470)
         hardware = [(hardware_words(name), name) for name in (*accelerators(), *HOSTS)]
         self.accelerator = _dropdown(hardware, asked.accelerator, "Accelerator", 320)
-        self.bits = _dropdown(_bits(asked), asked.bits, "Bits: backbone", 170)
+        self.bits = _dropdown(_bits(asked), asked.bits, "Weights/activations: backbone", 270)
         self.head_bits = _dropdown(_bits(asked), asked.head_bits, "exits", 115)
         for field in (self.bits, self.head_bits):
-            field.tooltip = "Bits of weights/activations; the final classifier has those of the backbone"
+            field.tooltip = (
+                "Bits of weights/activations, 4/8: weights 4, activations 8; the final classifier has the backbone's"
+            )
+        self.own_bits = widgets.Label()
         self.cost = _dropdown(_costs(asked), asked.cost, "Least", 220)
         self.drop = widgets.BoundedFloatText(
             value=100 * asked.max_drop, min=0, max=50, step=0.1, **_look("with at most", 150)
@@ -33,7 +36,7 @@ class Form:
         self.box = widgets.VBox(
             [
                 row(self.network, self.accelerator),
-                row(self.bits, self.head_bits, self.cost, self.drop, widgets.Label("pp below the final classifier"),
+                row(self.bits, self.head_bits, self.own_bits, self.cost, self.drop, widgets.Label("pp below the final classifier"),
                     self.undo, self.redo),
             ]
         )  # fmt: skip
@@ -41,9 +44,10 @@ class Form:
         for field in (self.network, self.accelerator, self.bits, self.head_bits, self.cost, self.drop):
             field.observe(app.guarded(lambda _: self._changed(), "reading the form"), "value")
         state = self.state
-        state.observe(app.guarded(lambda _: self.follow(), "showing the settings"), ["settings"])
+        state.observe(app.guarded(lambda _: self.follow(), "showing the settings"), ["settings", "subject"])
         state.observe(app.guarded(lambda _: self._flags(), "updating undo"), ["can_undo", "can_redo"])
         self._flags()
+        self._show_bits(asked)
 
     def read(self) -> Settings:
         """The settings as written, changed to what the hardware offers. Raises ValueError in words."""
@@ -73,12 +77,21 @@ class Form:
             self.cost.value = asked.cost
             self.bits.value, self.head_bits.value = asked.bits, asked.head_bits
             self.drop.value = round(100 * asked.max_drop, 8)
+            self._show_bits(asked)
         finally:
             self._writing = False
 
     def _changed(self) -> None:
         if not self._writing:
             self.app.driver.look(self.read())
+
+    def _show_bits(self, asked: Settings) -> None:
+        """The menus of bits, or in words the bits that a network has of its own."""
+        subject = self.state.subject
+        own = subject is not None and subject.own_bits is not None and not asked.batch
+        self.own_bits.value = f"Its own: {subject.bits_words(asked)}" if own else ""
+        self.bits.layout.display = self.head_bits.layout.display = "none" if own else None
+        self.own_bits.layout.display = None if own else "none"
 
     def _flags(self) -> None:
         self.undo.disabled, self.redo.disabled = not self.state.can_undo, not self.state.can_redo

@@ -122,7 +122,9 @@ class HardwareLab:
         self._app.driver.close()
 
     def __repr__(self) -> str:
-        return f"HardwareLab({self.settings.words()}; {self.phase})"
+        subject = self.state.subject
+        bits = "" if subject is None else subject.bits_words(self.settings)
+        return f"HardwareLab({self.settings.words(bits)}; {self.phase})"
 
     def _repr_mimebundle_(self, **kwargs):
         return self.widget._repr_mimebundle_(**kwargs)
@@ -152,7 +154,7 @@ def hardware_lab(
     measured. training : the Dataset that it is trained on, to fine-tune it at fewer bits. accelerator : one whose layer
     costs ship with eeviz; or "this-host", "this-host-batch": this machine, measured, whose bits are "8/8" or "32/32" of both
     and whose cost is "latency" or "macs". bits, head_bits : weights/activations of the backbone
-    and of the exits: "8/8", "6/6", "4/8" or "4/4". cost : "energy x latency", "energy", "latency" or "macs", traded for
+    and of the exits: "8/8", "6/6", "4/8" or "4/4"; of no effect on a network with bits of its own. cost : "energy x latency", "energy", "latency" or "macs", traded for
     accuracy. max_drop : of accuracy, a share. store : of a search, None: the search lab's. hide : parts to take away, of
     `PARTS`. projector : large type. In Voila the page's address overrides them (net, hw, bits, exitbits, objective, drop,
     projector).

@@ -10,14 +10,15 @@ import numpy as np
 
 from ... import paths
 from ...core import text
+from ...core.bits import Bits
 from ...core.plan import Plan
 from ...core.records import ExitRecords
 from ...core.workload import Workload, workload_of
 from ...demos import load_demo
-from ..search.opened import one_design_each, some_columns
+from ..search.opened import some_columns
 from ..search.openings import Openings
 from ..search.settings import Settings as SearchSettings
-from .settings import OWN
+from .settings import OWN, Settings, bits_of, own_words, pair_words
 
 DEMOS = ("fashion",)
 """Demos that ship their network."""
@@ -90,16 +91,32 @@ class Subject:
         return len(self.work.heads)
 
     @property
+    def own_bits(self) -> tuple[Bits, tuple[Bits, ...]] | None:
+        """Bits of the backbone and (E,) of the heads that the network and its answers have; None where the form says them."""
+        return None if self.work.bits is None else self.work.at_bits(None, None)
+
+    def bits_at(self, settings: Settings) -> tuple[Bits, tuple[Bits, ...]]:
+        """Bits of the backbone and (E,) of the heads that costs are charged at: on this host always the form's."""
+        own = None if settings.batch else self.own_bits
+        return own or bits_of(settings.pair, self.exits)
+
+    def bits_words(self, settings: Settings) -> str:
+        """`bits_at` in words."""
+        own = None if settings.batch else self.own_bits
+        return own_words(*own) if own else pair_words(settings.pair)
+
+    @property
     def can_round(self) -> bool:
         """Can the answers be had at other bits?"""
-        return None not in (self.records, self.network, self.data, self.calibration)
+        return self.own_bits is None and None not in (self.records, self.network, self.data, self.calibration)
 
 
 @dataclass(frozen=True)
 class Found:
     """A network on the front of a stored search: method, run and candidate in the store, point of the front.
 
-    accuracy : on search-validation. objective : what it spends of the cost searched for, in words."""
+    accuracy : on search-validation. objective : what it spends of the cost searched for, in words. bits : its own, in words.
+    """
 
     method: str
     run: int
@@ -107,6 +124,7 @@ class Found:
     point: int
     accuracy: float
     objective: str
+    bits: str = ""
 
     @property
     def name(self) -> str:
@@ -114,7 +132,8 @@ class Found:
 
     @property
     def title(self) -> str:
-        return f"found by {self.method}: candidate {self.candidate}, {text.percent(self.accuracy)} at {self.objective}"
+        said = f"found by {self.method}: candidate {self.candidate}, {text.percent(self.accuracy)} at {self.objective}"
+        return f"{said}, {self.bits}" if self.bits else said
 
 
 class Networks:
@@ -168,28 +187,33 @@ class Networks:
         return Store(path) if path.is_file() else None
 
     def _read(self) -> tuple[Found, ...]:
+        from ...search.choose import choice_of
         from ...search.snapshot import joined_front
 
         store = self._store()
         if store is None:
             return ()
+        space = _space(store)
         try:
             newest = {_question(run): run for run in store.runs() if run["evaluations"]}
             found = []
             for (method, cost, provider), run in newest.items():
-                front = joined_front([candidate for candidate, _ in store.candidates(run["id"])], "MACs")
+                candidates = {candidate.id: candidate for candidate, _ in store.candidates(run["id"])}
+                front = joined_front(list(candidates.values()), "MACs")
                 # the most accurate point of each candidate that leaves an exit open
                 best = {int(c): i for i, c in enumerate(front.candidate) if front.policy(i).kept.any()}
                 for candidate, i in best.items():
                     mean, accuracy = float(front.mean_cost[i]), float(front.accuracy[i])
                     spent = text.quantity(mean) if cost == "macs" else f"{mean:.3g} {cost} on {provider}"
-                    found.append(Found(method, run["id"], candidate, i, accuracy, spent))
+                    bits = ""
+                    if "bits" in space.index:
+                        bits = _bits_words(choice_of(front, i, candidates[candidate].genome, space).plan)
+                    found.append(Found(method, run["id"], candidate, i, accuracy, spent, bits))
             return tuple(sorted(found, key=lambda one: -one.accuracy))
         finally:
             store.close()
 
     def _candidate(self, found: Found) -> Subject:
-        from ...core.space import SearchSpace
         from ...search.choose import choice_of
         from ...search.snapshot import joined_front
 
@@ -198,27 +222,34 @@ class Networks:
             settings = next(run["settings"] for run in store.runs() if run["id"] == found.run)
             candidates = [candidate for candidate, _ in store.candidates(found.run)]
             records = store.records(found.run, found.candidate)
-            arguments = {k: tuple(v) if isinstance(v, list) else v for k, v in store.space["arguments"].items()}
-            space = SearchSpace.preset(store.space["name"], **arguments)
+            space = _space(store)
         finally:
             store.close()
         genome = next(c.genome for c in candidates if c.id == found.candidate)
         choice = choice_of(joined_front(candidates, "MACs"), found.point, genome, space)
-        plan = space.decode(choice.genome).plan
+        plan = choice.plan
         told = settings["evaluator"]
         own = _supernet(space, told, choice.genome) if told.get("evaluator") == "supernet" else {}
         if records is None and own:
             records = _computed(settings, own["evaluator"], choice.genome)
         elif records is not None:
-            kept = np.flatnonzero(choice.policy.kept)
-            if len(kept) + 1 == len(plan.heads):
-                records = some_columns(records, [*kept.tolist(), records.exits_count - 1])
-            else:
-                records, _ = one_design_each(records, choice.policy)
-            if records.exits_count != len(plan.heads):
+            if records.exits_count != len(choice.policy.thresholds) + 1:
                 raise ValueError(f"the stored answers of {found.name} do not fit its exits: choose another network.")
+            records = some_columns(records, [*np.flatnonzero(choice.policy.kept).tolist(), records.exits_count - 1])
         own.pop("evaluator", None)
         return Subject(found.name, found.title, workload_of(plan), records, plan=plan, **own)
+
+
+def _space(store):
+    """The SearchSpace of a store."""
+    from ...core.space import SearchSpace
+
+    arguments = {k: tuple(v) if isinstance(v, list) else v for k, v in store.space["arguments"].items()}
+    return SearchSpace.preset(store.space["name"], **arguments)
+
+
+def _bits_words(plan: Plan) -> str:
+    return own_words(*workload_of(plan).at_bits(None, None))
 
 
 def _question(run: dict) -> tuple[str, str, str]:

@@ -99,6 +99,8 @@ class Rounding:
         subject = self.state.subject
         if subject is None or self.state.reading is None:
             raise ValueError("wait until the costs are shown.")
+        if subject.own_bits is not None:
+            raise ValueError("this network and its answers have bits of their own: choose one that is not rounded yet.")
         if not subject.can_round:
             raise ValueError(
                 "this network came without its weights, images or answers, so it cannot be rounded: choose another, or give "

@@ -7,7 +7,7 @@ from .settings import FLOAT, PAIRS, pair_words
 
 BUTTONS = (
     ("measure", "▶ Measure these bits", "Round the network to the form's bits by calibration and have it answer"),
-    ("measure_all", "Measure all pairs", "The form's bits and " + "; ".join(map(pair_words, PAIRS))),
+    ("measure_all", "Measure all pairs", "The form's bits (weights/activations) and " + "; ".join(map(pair_words, PAIRS))),
     (
         "fine_tune", "▶ Fine-tune at these bits",
         "Two passes over training images with the rounding; what was learnt before is trained on",
@@ -36,7 +36,10 @@ class RunLine(runline.RunLine):
             allowed, words = [], app.missing
         elif not ready:
             allowed = ["stop"] if state.busy else []
-            words = state.words or "This network cannot be rounded here."
+            own = state.subject is not None and state.subject.own_bits is not None
+            words = state.words or (
+                "This network has bits of its own." if own else "This network cannot be rounded here."
+            )
         else:
             allowed = ["measure_all"] if done else ["measure", "measure_all"]
             allowed += [] if pair == FLOAT else ["fine_tune"]

@@ -92,9 +92,10 @@ class Settings:
         """What the costs depend on."""
         return self.network, self.accelerator, *self.pair
 
-    def words(self) -> str:
-        """One line for people."""
-        return f"{self.network} · {hardware_words(self.accelerator)} · {pair_words(self.pair)} · {word(self.cost)} · {drop_words(self)}"
+    def words(self, bits: str = "") -> str:
+        """One line for people. bits : of a network that has its own, in words."""
+        at = bits or pair_words(self.pair)
+        return f"{self.network} · {hardware_words(self.accelerator)} · {at} · {word(self.cost)} · {drop_words(self)}"
 
 
 def fitting(accelerator: str, bits: str, head_bits: str, cost: str, **others) -> Settings:
@@ -136,6 +137,14 @@ def pair_words(pair: tuple[str, str]) -> str:
     if pair == FLOAT:
         return "FP32"
     return f"{pair[0]} bits" if pair[0] == pair[1] else f"backbone {pair[0]}, exits {pair[1]} bits"
+
+
+def own_words(backbone: Bits, heads: tuple[Bits, ...]) -> str:
+    """Bits of a network's own, (E,) of its heads, in words: one number where weights and activations have as many."""
+    first, *early = (str(b.weights) if b.weights == b.activations else str(b) for b in (backbone, *heads[:-1]))
+    if set(early) <= {first}:
+        return f"{first} bits"
+    return f"backbone {first}, exits {early[0] if len(set(early)) == 1 else ', '.join(early)} bits"
 
 
 def answers_words(pair: tuple[str, str], learnt: int) -> str:

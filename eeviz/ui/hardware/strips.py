@@ -12,11 +12,14 @@ from ...hardware.layer_table import LayerTable
 from ..search.settings import Settings as SearchSettings
 from ..search.settings import to_code as search_code
 from ..search.settings import to_query as search_query
-from .settings import FLOAT, Settings, drop_words, pair_words, word
+from .networks import Subject
+from .settings import FLOAT, Settings, drop_words, own_words, pair_words, word
 from .state import Fronts, HardwareState, Reading
 
 SEARCHED = 24
 """Evaluations of the short search that the page leads to."""
+SEARCHED_BITS = ("8/8", "8/8")
+"""Bits that such a search charges."""
 
 
 def amount(value: float, unit: str) -> str:
@@ -104,7 +107,9 @@ def notes(state: HardwareState) -> str:
         said = "".join(
             f'<p class="ee-sentence" role="note"><b>Beyond the model.</b> {escape(n)}</p>' for n in read.notes
         )
-    fronts = state.fronts
+    fronts, subject = state.fronts, state.subject
+    if subject is not None and subject.own_bits is not None:
+        return said + f'<p class="ee-sentence">{escape(_own(subject, state.settings))}</p>'
     if fronts is not None and not fronts.rounded and state.settings.pair != FLOAT:
         said += (
             '<p class="ee-sentence">Costs are those at '
@@ -114,10 +119,21 @@ def notes(state: HardwareState) -> str:
     return said
 
 
-def onward(settings: Settings, host: str) -> str:
+def _own(subject: Subject, settings: Settings) -> str:
+    """At which bits a network with bits of its own answers, and is charged."""
+    own = own_words(*subject.own_bits)
+    if settings.batch:
+        at = subject.bits_words(settings)
+        return f"This network has bits of its own: its answers are those at {own}; this host runs it at {at}."
+    answers = "costs" if subject.records is None else "costs and answers"
+    return f"This network has bits of its own: {answers} are those at {own}."
+
+
+def onward(settings: Settings, host: str, subject: Subject | None = None) -> str:
     """The way to the search lab with this hardware and cost: a link in Voila, a line of code elsewhere.
 
-    Nothing on this host, which a search does not measure.
+    Other bits than a search's are told: it charges 8/8 and rounds nothing. Nothing on this host, which a search does not
+    measure.
     """
     if settings.batch:
         return ""
@@ -125,6 +141,9 @@ def onward(settings: Settings, host: str) -> str:
         cost=settings.cost, hardware="" if settings.cost == "macs" else settings.accelerator, evaluations=SEARCHED
     )
     words = f"Search for networks with the least {word(settings.cost)} on {settings.accelerator}"
+    shown = pair_words(settings.pair) if subject is None else subject.bits_words(settings)
+    if shown not in (pair_words(SEARCHED_BITS), "8 bits"):
+        words += f", at {pair_words(SEARCHED_BITS)} and with unrounded answers, not at {shown} as here"
     if host == "voila":
         address = escape(f"search.ipynb?{urlencode(search_query(asked))}", quote=True)
         return (

@@ -16,7 +16,7 @@ from ...core.workload import Operation
 from ...hardware import Accelerator, Roofline, named
 from ...hardware.clock import Clocked, Clocks, clock
 from .networks import Subject
-from .settings import COSTS, FLOAT, HOSTS, Settings, bits_of, fitting, hardware_words, pair_words
+from .settings import COSTS, FLOAT, HOSTS, Settings, bits_of, fitting, hardware_words
 from .state import Fronts, Machine, Reading
 
 BOTH = (FP32, INT8)
@@ -57,7 +57,7 @@ def unknown_layers(subject: Subject, settings: Settings) -> list[tuple[Operation
     core = provider(settings)
     if not isinstance(core, Accelerator):
         return []
-    bits, own = bits_of(settings.pair, subject.exits)
+    bits, own = subject.bits_at(settings)
     pieces = [(steps, bits) for steps in subject.work.segments] + list(zip(subject.work.heads, own, strict=True))
     asked = [(step, b) for steps, b in pieces for step in steps if isinstance(step, Operation)]
     return [(step, b) for step, b in dict.fromkeys(asked) if core.table.find(step, b) is None]
@@ -74,7 +74,7 @@ def computed(subject: Subject, settings: Settings) -> Iterator[tuple[int, int]]:
 def reading(subject: Subject, settings: Settings, clocks: Iterable[Clocked] = ()) -> Reading:
     """What the network costs. Raises ValueError in words for what the provider cannot cost."""
     core, work = provider(settings, clocks), subject.work
-    bits, own = bits_of(settings.pair, subject.exits)
+    bits, own = subject.bits_at(settings)
     costs = {"macs": work.macs(), **core.costs(work, bits, own)}
     is_core = isinstance(core, Accelerator)
     return Reading(
@@ -108,7 +108,7 @@ def machine(
 ) -> Machine:
     """The network on the provider of that name, with what exits spare there; words where it cannot be.
 
-    Where it does not run the bits asked for, it is shown at 8/8.
+    Where it does not run the bits on show, it is shown at 8/8.
     """
     from ...core.platform import Platform
     from ...hardware.named import PLATFORMS
@@ -117,12 +117,13 @@ def machine(
     try:
         if name in PLATFORMS:
             provider = Roofline(Platform.preset(name))
-            bits, own = bits_of(settings.pair, subject.exits)
+            bits, own = subject.own_bits or bits_of(settings.pair, subject.exits)
             costs = {"macs": subject.work.macs(), **provider.costs(subject.work, bits, own)}
             read = Reading(settings, name, title, costs, provider.notes(subject.work, bits, own))
         else:
             asked = fitting(**{**vars(settings), "accelerator": name})
-            title += "" if asked.pair == settings.pair else f", {pair_words(asked.pair)}"
+            at = subject.bits_words(asked)
+            title += "" if at == subject.bits_words(settings) else f", {at}"
             read = reading(subject, asked, clocks)
         if records is None or settings.cost not in read.costs:
             return Machine(name, title, read)
@@ -142,7 +143,7 @@ def charged_final(records: ExitRecords) -> float:
 
 def charges(subject: Subject, settings: Settings, clocks: Iterable[Clocked] = ()) -> dict:
     """MACs and the hardware's costs at the bits of the settings."""
-    bits, own = bits_of(settings.pair, subject.exits)
+    bits, own = subject.bits_at(settings)
     return {"macs": subject.work.macs(), **provider(settings, clocks).costs(subject.work, bits, own)}
 
 
