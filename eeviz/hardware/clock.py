@@ -13,7 +13,6 @@ import numpy as np
 from ..core.bits import FP32, INT8, Bits
 from ..core.cost import Cost
 from ..core.policy import Policy
-from ..core.workload import Workload
 from ..packages import require
 from .measured import REPEATS, WARM
 
@@ -39,6 +38,13 @@ class Clocked:
         return Cost(np.cumsum(self.segments)[list(position)], self.heads, "s")
 
 
+def check_bits(bits: Bits, head_bits: Sequence[Bits] = ()) -> None:
+    """Raises ValueError for bits of backbone and heads at which this machine runs no network."""
+    if bits not in (FP32, INT8) or not set(head_bits) <= {bits}:
+        told = ", ".join(map(str, dict.fromkeys((bits, *head_bits))))
+        raise ValueError(f"this machine runs networks at 32 or at 8 bits, all of it at one of them; got {told}.")
+
+
 def clock(
     network, bits: Bits = FP32, batches: Sequence[int] = (1,), repeats: int = REPEATS
 ) -> Iterator[tuple[str, float] | Clocked]:
@@ -47,8 +53,7 @@ def clock(
     Seconds are those that this thread computes: on an idle machine what a clock on the wall shows, on a busy one without
     the time in which others had the core. Raises ValueError for other bits, ImportError without onnxruntime.
     """
-    if bits not in (FP32, INT8):
-        raise ValueError(f"this machine runs networks at 32 or at 8 bits, all of it at one of them; got {bits}.")
+    check_bits(bits)
     require("onnx", "onnxruntime", for_="measuring on this machine")
     from ..nn.export_int8 import session_of
 
@@ -103,35 +108,3 @@ def _clocked(network, bits: Bits, batch: int, readings: Mapping[str, np.ndarray]
     heads = np.array([median[f"head_{k}.onnx"] for k in range(network.exits_count)])
     spread = max(float(np.subtract(*np.quantile(v, [0.75, 0.25]))) / median[name] for name, v in readings.items())
     return Clocked(bits, batch, segments, heads, spread)
-
-
-@dataclass(frozen=True, eq=False)
-class Clocks:
-    """What was clocked of one network, as a provider: latency in s and memory in B of a sample in a batch. No energy."""
-
-    found: tuple[Clocked, ...]
-    batch: int
-
-    @property
-    def title(self) -> str:
-        return f"this host, batch of {self.batch}" if self.batch > 1 else "this host"
-
-    def at(self, bits: Bits) -> Clocked | None:
-        """The newest reading at these bits, None where there is none."""
-        return next((one for one in reversed(self.found) if (one.bits, one.batch) == (bits, self.batch)), None)
-
-    def costs(self, work: Workload, bits: Bits, head_bits: Sequence[Bits]) -> dict[str, Cost]:
-        """Costs of the workload of that network. Raises ValueError for bits that were not clocked."""
-        if bits not in (FP32, INT8) or set(head_bits) != {bits}:
-            raise ValueError("this host runs a network at FP32 or at 8/8 bits, all of it at one of them.")
-        one = self.at(bits)
-        if one is None:
-            raise ValueError(f"the network has not been measured on {self.title} at {bits} bits yet.")
-        return {"latency": one.latency(work.position), "memory": work.memory(bits, head_bits)}
-
-    def notes(self, work: Workload, bits: Bits, head_bits: Sequence[Bits]) -> tuple[str, ...]:
-        """What the figures leave out."""
-        return (
-            "Energy is not measured on this host: only latency counts here.",
-            "A head's time is without its confidence and the decision.",
-        )

@@ -1,4 +1,4 @@
-"""Host: costs on this machine, measured: every segment and head clocked in onnxruntime, as floats or as int8."""
+"""Costs on this machine, measured by `clock`: providers of what was clocked of one network, and of any network, clocked anew."""
 
 from __future__ import annotations
 
@@ -6,22 +6,53 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-import numpy as np
-
-from ..core.bits import FP32, INT8, Bits, HeadBits
+from ..core.bits import AnyBits, Bits, HeadBits
 from ..core.cost import Cost, ProductCost
 from ..core.plan import Plan
-from .clock import Clocked, clock
+from .clock import Clocked, check_bits, clock
 from .measured import ASSUMED_POWER, REPEATS
 from .provider import as_workload, joined
+
+HEADS_LEAVE_OUT = "A head's time is without its confidence and the decision."
+
+
+@dataclass(frozen=True, eq=False)
+class Clocks:
+    """What was clocked of one network: latency in s and memory in B of a sample in a batch. No energy."""
+
+    found: tuple[Clocked, ...]
+    batch: int
+
+    @property
+    def title(self) -> str:
+        return _title(self.batch)
+
+    def at(self, bits: Bits) -> Clocked | None:
+        """The newest reading at these bits, None where there is none."""
+        return next((one for one in reversed(self.found) if (one.bits, one.batch) == (bits, self.batch)), None)
+
+    def costs(self, network, bits: AnyBits | None = None, head_bits: HeadBits = None) -> dict[str, Cost]:
+        """Costs of that network, or of its workload. Raises ValueError for bits that were not clocked."""
+        work = as_workload(network)
+        bits, own = work.at_bits(bits, head_bits)
+        check_bits(bits, own)
+        one = self.at(bits)
+        if one is None:
+            raise ValueError(f"the network has not been measured on {self.title} at {bits} bits yet.")
+        return {"latency": one.latency(work.position), "memory": work.memory(bits, own)}
+
+    def notes(self, network=None, bits: AnyBits | None = None, head_bits: HeadBits = None) -> tuple[str, ...]:
+        """What the figures leave out."""
+        return "Energy is not measured on this host: only latency counts here.", HEADS_LEAVE_OUT
 
 
 @dataclass(frozen=True)
 class Host:
-    """Costs on one thread of this machine: latency in s of one sample in a batch of `batch`, energy in J, memory in B.
+    """A provider for searches: every network asked about is clocked anew, warm, median of `repeats`, on one thread.
 
-    Warm, median of `repeats`. Energy is an assumed power times the time, so what saves latency saves energy here.
-    bits : 32 (floats) or 8, of backbone and heads alike. Raises ValueError for a batch or repeats below 1.
+    Latency in s of one sample in a batch of `batch`, memory in B; energy in J is an assumption, `power` times the latency,
+    and measures nothing. bits : 32 (floats) or 8, of backbone and heads alike. Raises ValueError for a batch or repeats
+    below 1.
     """
 
     batch: int = 1
@@ -34,36 +65,35 @@ class Host:
 
     @property
     def title(self) -> str:
-        return f"this machine, onnxruntime, batch {self.batch}"
+        return f"{_title(self.batch)}, energy assumed"
 
-    def costs(self, network, bits: Bits | None = None, head_bits: HeadBits = None) -> Mapping[str, Cost | ProductCost]:
-        """Measured anew at every call. network : an EarlyExitNetwork, or a Plan, which is built with random weights.
+    def costs(
+        self, network, bits: AnyBits | None = None, head_bits: HeadBits = None
+    ) -> Mapping[str, Cost | ProductCost]:
+        """network : an EarlyExitNetwork, or a Plan, which is built with random weights.
 
         Raises ValueError for other bits and for a Workload, which cannot be run.
         """
         built = _built(network)
-        work = as_workload(built)
-        bits, own = work.at_bits(bits, head_bits)
-        if bits not in (FP32, INT8) or set(own) != {bits}:
-            raise ValueError(f"this machine runs networks at 32 or at 8 bits, all of it at one of them; got {bits}.")
-        latency = self._clocked(built, bits).latency(work.position)
+        bits, own = as_workload(network).at_bits(bits, head_bits)
+        check_bits(bits, own)
+        one = next(o for o in clock(built, bits, (self.batch,), self.repeats) if isinstance(o, Clocked))
+        costs = Clocks((one,), self.batch).costs(built, bits, own)
+        latency = costs["latency"]
         energy = Cost(self.power * latency.backbone, self.power * latency.heads, "J")
-        return joined(latency, energy, work.memory(bits, own))
+        return joined(latency, energy, costs["memory"])
 
-    def seconds(self, network, bits: Bits = FP32) -> tuple[np.ndarray, np.ndarray]:
-        """(P,) and (E,) seconds of every segment and head of an EarlyExitNetwork, for one sample of a batch."""
-        found = self._clocked(network, bits)
-        return found.segments, found.heads
-
-    def _clocked(self, network, bits: Bits) -> Clocked:
-        return next(one for one in clock(network, bits, (self.batch,), self.repeats) if isinstance(one, Clocked))
-
-    def notes(self, network, bits: Bits | None = None, head_bits: HeadBits = None) -> tuple[str, ...]:
-        """What the figures leave out."""
+    def notes(self, network=None, bits: AnyBits | None = None, head_bits: HeadBits = None) -> tuple[str, ...]:
+        """What is assumed, and what the figures leave out."""
         return (
-            f"Energy is an assumed {self.power:g} W times the time: it says nothing that latency does not say.",
-            "A head's time is without its confidence and the decision.",
+            f"Energy is not measured on this host: an assumption, {self.power:g} W times the latency, stands for it and says "
+            "nothing that latency does not say.",
+            HEADS_LEAVE_OUT,
         )
+
+
+def _title(batch: int) -> str:
+    return f"this host, batch of {batch}" if batch > 1 else "this host"
 
 
 @lru_cache(maxsize=8)

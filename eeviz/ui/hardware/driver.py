@@ -9,10 +9,11 @@ from ...hardware.clock import Clocked
 from ...jobs import Job, JobState
 from ..guard import Status, in_words
 from . import fewer, work
-from .networks import Networks, Subject
+from .networks import Networks
 from .rounding import Rounding
 from .settings import FLOAT, HOSTS, Settings, accelerators
 from .state import Fronts, HardwareState, Machine, Reading
+from .subject import Subject
 
 SAYING_SECONDS = 0.25
 """The page hears of layers and passes at most this often."""

@@ -14,9 +14,9 @@ from ...core.metrics import accuracy_interval, own_accuracy
 from ...core.policy import Policy, mean_cost_of, route
 from ...core.records import ExitRecords
 from ...core.thresholds import tune
-from .networks import Subject
 from .settings import FLOAT, Settings, bits_of
 from .state import Answers, Outcome, Rounded
+from .subject import Subject
 from .work import charges
 
 MOST = 3000

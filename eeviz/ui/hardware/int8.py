@@ -12,7 +12,7 @@ from typing import Any
 
 from ...core import text
 from ...core.policy import Policy
-from .networks import Subject
+from .subject import Subject
 
 COMPARED = 1000
 """Images on which predictions are compared."""

@@ -13,9 +13,10 @@ from ...hardware.provider import as_workload
 from ..page import parameters
 from .app import PARTS, HardwareApp
 from .fewer import AMOUNTS
-from .networks import Networks, Subject
+from .networks import Networks
 from .settings import OWN, Settings, from_query
 from .state import Fronts, HardwareState, Reading
+from .subject import Subject
 
 
 class HardwareLab:

@@ -10,9 +10,9 @@ from ...core.policy import Policy
 from ...jobs import Job, JobState
 from ..guard import Status
 from . import fewer, int8
-from .networks import Subject
 from .settings import FLOAT, PAIRS, pair_words
 from .state import Answers, HardwareState
+from .subject import Subject
 
 SAYING_SECONDS = 0.2
 """The page hears of steps at most this often."""

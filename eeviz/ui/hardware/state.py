@@ -19,8 +19,8 @@ from ...core.thresholds import choose
 from ...core.workload import Step
 from ...hardware.clock import Clocked
 from ...hardware.layer_table import LayerTable
-from .networks import Subject
 from .settings import FLOAT, Settings
+from .subject import Subject
 
 HISTORY = 100
 FINE = "fine-tuned"

@@ -12,9 +12,9 @@ from ...hardware.layer_table import LayerTable
 from ..search.settings import Settings as SearchSettings
 from ..search.settings import to_code as search_code
 from ..search.settings import to_query as search_query
-from .networks import Subject
 from .settings import FLOAT, Settings, drop_words, own_words, pair_words, word
 from .state import Fronts, HardwareState, Reading
+from .subject import Subject
 
 SEARCHED = 24
 """Evaluations of the short search that the page leads to."""

@@ -8,10 +8,10 @@ import numpy as np
 
 from ...core import text
 from ...hardware.clock import Clocked
-from .networks import Subject
 from .settings import FLOAT, Settings, answers_words, clock_words, word
 from .state import Machine, Reading, Rounded
 from .strips import amount, head_utilisation, whole_way
+from .subject import Subject
 from .views.pieces import seconds
 
 ROWS = 14

@@ -14,10 +14,11 @@ from ...core.records import ExitRecords
 from ...core.thresholds import front
 from ...core.workload import Operation
 from ...hardware import Accelerator, Roofline, named
-from ...hardware.clock import Clocked, Clocks, clock
-from .networks import Subject
+from ...hardware.clock import Clocked, clock
+from ...hardware.host import Clocks
 from .settings import COSTS, FLOAT, HOSTS, Settings, bits_of, fitting, hardware_words
 from .state import Fronts, Machine, Reading
+from .subject import Subject
 
 BOTH = (FP32, INT8)
 """Bits at which this host runs networks."""
