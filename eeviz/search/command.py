@@ -23,14 +23,16 @@ from .snapshot import Snapshot
 from .store import StoreError
 from .supernet import IMAGES, supernet_evaluator
 
+SPACE, DATASET = "compact", "fashion-mnist"
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of the command."""
     parser.description = __doc__.partition("\n\n")[2]
-    parser.add_argument("--space", default="compact", help="search space (default: compact)")
-    parser.add_argument("--dataset", default="fashion-mnist", help="data to classify (default: fashion-mnist)")
+    parser.add_argument("--space", help=f"search space (default: {SPACE})")
+    parser.add_argument("--dataset", help=f"data to classify (default: {DATASET})")
     parser.add_argument("--network", type=Path, metavar="FOLDER", help="search the exits, bits and thresholds of one trained "
-                        "network, of python -m eeviz.nn.make_network: its space and data")  # fmt: skip
+                        "network, of python -m eeviz.nn.make_network: its space and all of its validation images")  # fmt: skip
     parser.add_argument("--method", default="two-level", choices=list(METHODS), help="how candidates are proposed and "
                         "scored: two-level, ours; a published method; or random (default: two-level)")  # fmt: skip
     parser.add_argument("--cost", default="macs", help="name of the cost to trade error against (default: macs)")
@@ -44,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seconds", type=float, help="stop after so many seconds, if the evaluations are not done before"
     )
-    parser.add_argument("--images", type=int, default=IMAGES, help="search-validation images of an evaluation, 0: all; "
+    parser.add_argument("--images", type=int, help="search-validation images of an evaluation, 0: all; "
                         f"fewer make it quicker and noisier (default: {IMAGES})")  # fmt: skip
     parser.add_argument("--seed", type=int, default=0, help="same seed and evaluations, same front (default: 0)")
     parser.add_argument("--algorithm", default="nsga2", choices=ALGORITHMS, help="of pymoo, for two-level "
@@ -83,21 +85,23 @@ def command(arguments: argparse.Namespace, say: Callable[[str], None], evaluator
 
 def _run(arguments: argparse.Namespace, evaluator: Evaluator | None) -> SearchRun:
     budget = {"seconds": arguments.seconds, "workers": arguments.workers}
+    if arguments.network is not None:
+        _nothing_beside(arguments)
     if evaluator is None and arguments.network is not None:
         evaluator = _of_network(arguments.network, arguments.hardware)
     if arguments.resume:
         if arguments.store is None:
             raise ValueError("--resume needs --store: the file with the run to go on with.")
         return resume(arguments.store, evaluations=arguments.evaluations, evaluator=evaluator, **budget)
-    space = evaluator.space if arguments.network is not None else SearchSpace.preset(arguments.space)
+    space = evaluator.space if arguments.network is not None else SearchSpace.preset(arguments.space or SPACE)
     if evaluator is None:
-        options = {"images": arguments.images or None, "provider": arguments.hardware}
-        evaluator = supernet_evaluator(space, arguments.dataset, **options)
+        images = IMAGES if arguments.images is None else arguments.images or None
+        evaluator = supernet_evaluator(space, arguments.dataset or DATASET, images=images, provider=arguments.hardware)
     if arguments.store is not None:
         arguments.store.parent.mkdir(parents=True, exist_ok=True)
     run = search(
         space,
-        arguments.dataset,
+        evaluator.dataset,
         method=arguments.method,
         objectives=("error", arguments.cost),
         max_cost=arguments.max_cost,
@@ -117,6 +121,16 @@ def _run(arguments: argparse.Namespace, evaluator: Evaluator | None) -> SearchRu
             "or choose another file or seed."
         )
     return run
+
+
+def _nothing_beside(arguments: argparse.Namespace) -> None:
+    """Raises ValueError for options that the network of --network decides itself."""
+    given = [f"--{name}" for name in ("space", "dataset", "images") if getattr(arguments, name) is not None]
+    if given:
+        raise ValueError(
+            f"--network FOLDER brings its own space and data, and is evaluated on all of its validation images: leave out "
+            f"{', '.join(given)}."
+        )
 
 
 def _of_network(folder: Path, hardware: str | None) -> Evaluator:

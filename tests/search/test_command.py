@@ -78,6 +78,14 @@ def test_a_space_or_data_set_without_a_supernet_is_told():
     assert "ships with eeviz" in said[0]
 
 
+def test_a_network_brings_its_own_space_and_data(tmp_path):
+    for words in (("--images", 100), ("--dataset", "fashion-mnist"), ("--space", "compact", "--images", 0)):
+        said = []
+        assert command(arguments("--network", tmp_path, *words), said.append) == 1
+        assert "brings its own space and data" in said[0]
+        assert said[0].endswith(f"leave out {', '.join(w for w in map(str, words) if w.startswith('--'))}.")
+
+
 def test_the_package_knows_the_command():
     from eeviz.__main__ import _parse
 
