@@ -42,7 +42,10 @@ def draw(app) -> Drawing:
         ]  # fmt: skip
     layout = style.layout(
         110 + 24 * max(len(rows), 4),
-        xaxis={"title": {"text": f"saving of {found.cost if found else 'the cost'} against the model itself (%)"}},
+        xaxis={
+            "title": {"text": f"saving of {found.cost if found else 'the cost'} against the model itself (%)"},
+            "range": _range(found),
+        },
         yaxis={"autorange": "reversed", "type": "category"},
         shapes=shapes,
         showlegend=True,
@@ -119,3 +122,12 @@ def _words(row) -> str:
         short = row.source if len(row.source) < 90 else f"{row.source[:87]}…"
         words.append(f"as described: {escape_plotly(short)}")
     return "<br>".join(words)
+
+
+def _range(found) -> list[float]:
+    """From the least of savings and claim to the most, with room for marks and lines at both ends."""
+    if found is None:
+        return [0.0, 100.0]
+    seen = [100 * value for value in (found.saving, found.claim, *(row.saving for row in found.rows))]
+    margin = max(0.03 * (max(seen) - min(seen)), 0.5)
+    return [min(seen) - margin, max(seen) + margin]
