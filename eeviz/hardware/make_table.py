@@ -35,6 +35,18 @@ def zniber_operations() -> set[Operation]:
     return _operations(workload_of(space.decode(space.smallest()).offered()))
 
 
+def cifar_operations() -> set[Operation]:
+    """Every layer with weights of the networks of `compact` for CIFAR-10 in `benchmarks/energy_latency.py`: the largest with
+    all its exits, and without at a lower resolution and depth."""
+    space = SearchSpace.preset("compact", input=(3, 32, 32), classes=10)
+    exits = [gene for gene in space.genes if gene.group == "exits"]
+    largest = space.with_exits(space.largest(), [gene.options[-1] for gene in exits])
+    alone = list(space.with_exits(space.largest(), ["none"] * len(exits)))
+    alone[space.index["resolution"]] = 0
+    shallow = [0 if gene.name.endswith(".depth") else at for gene, at in zip(space.genes, alone, strict=True)]
+    return set().union(*(_operations(workload_of(space.decode(tuple(g)).plan)) for g in (largest, alone, shallow)))
+
+
 def demo_operations() -> set[Operation]:
     """Every layer with weights of the demos' networks, of those that ship one, and of the static ones beside them; needs
     PyTorch."""
@@ -55,6 +67,7 @@ def _operations(work: Workload) -> set[Operation]:
 SOURCES: dict[str, Callable[[], set[Operation]]] = {
     "compact": compact_operations,
     "zniber": zniber_operations,
+    "cifar10": cifar_operations,
     "demos": demo_operations,
 }
 

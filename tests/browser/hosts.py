@@ -25,6 +25,16 @@ CULL_SECONDS = 30  # above the time a slow page takes to connect to its kernel
 NEWS = "lab/user-settings/@jupyterlab/apputils-extension/notification.jupyterlab-settings"
 
 
+def fits(page, widths=(1024, 1440)) -> None:
+    """Asserts that nothing of a lab is wider than the window, at each width."""
+    for width in widths:
+        page.set_viewport_size({"width": width, "height": 900})
+        page.wait_for_timeout(500)
+        assert page.evaluate("document.scrollingElement.scrollWidth <= innerWidth"), width
+        wide = "document.querySelector('.ee-lab').scrollWidth <= document.querySelector('.ee-lab').clientWidth"
+        assert page.evaluate(wide), width
+
+
 @dataclass
 class Dashboard:
     """A notebook open in a page. `output` limits locators to what cells show: Lab's page holds their source as well."""

@@ -19,8 +19,9 @@ def follows(page, number, seconds):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("throttling", [1, 6])
-def test_every_figure_follows_twice(host, page, throttling):
+@pytest.mark.parametrize(("kind", "throttling"), [("lab", 1), ("voila", 6)])
+def test_every_figure_follows_twice(request, page, kind, throttling):
+    host = request.getfixturevalue(kind)
     page.context.new_cdp_session(page).send("Emulation.setCPUThrottlingRate", {"rate": throttling})
     page.set_default_timeout(SLOW_SECONDS * 1e3)
     received = []

@@ -46,8 +46,8 @@ def test_pictures_are_the_samples(voila, page):
     assert drawn == dashboard.python(f"records.thumbnails[{index}].ravel().tolist()")
 
 
-def test_arrows_walk_and_enter_selects(host, page):
-    dashboard = open_gallery(host, page)
+def test_arrows_walk_and_enter_selects(voila, page):
+    dashboard = open_gallery(voila, page)
     rows = dashboard.output.locator(".ee-gallery-strip")
     focused = "document.activeElement.getAttribute('aria-label')"
     rows.nth(0).get_by_role("button").first.focus()
@@ -80,8 +80,8 @@ def test_filters_and_more(voila, page):
     expect(dashboard.output.locator(".ee-gallery-blank")).to_have_count(0)
 
 
-def test_follows_the_policy_and_stands_when_one_does_not_fit(host, page):
-    dashboard = open_gallery(host, page)
+def test_follows_the_policy_and_stands_when_one_does_not_fit(voila, page):
+    dashboard = open_gallery(voila, page)
     dashboard.output.locator(CELLS).nth(1).click()
     dashboard.until("gallery.selected", lambda index: index is not None)
     dashboard.output.get_by_role("button", name="Other policy").click()

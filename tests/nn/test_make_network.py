@@ -42,3 +42,13 @@ def test_static_networks_have_no_early_exits():
     space = SearchSpace.preset("zniber", width=0.2)
     assert len(space.decode(make_network.genome_of(space)).plan.heads) == 12
     assert len(space.decode(make_network.genome_of(space, static=True)).plan.heads) == 1
+
+
+def test_options_of_genes_are_taken_by_name():
+    space = SearchSpace.preset("compact")
+    genome = make_network.genome_of(space, static=True, options={"resolution": "24", "stage1.depth": "1"})
+    values = space.decode(genome).values
+    assert (str(values["resolution"]), str(values["stage1.depth"]), values["exit1"]) == ("24", "1", "none")
+    for options, words in (({"depth": "1"}, "no gene 'depth'"), ({"resolution": "7"}, "resolution offers no '7'")):
+        with pytest.raises(ValueError, match=words):
+            make_network.genome_of(space, options=options)

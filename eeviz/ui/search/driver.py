@@ -15,7 +15,7 @@ from ..guard import Status, in_words
 from .openings import Openings
 from .race import Race
 from .saved import Saved, saved_as, saved_in
-from .selecting import selection_of
+from .selecting import selection_of, untuned
 from .settings import Settings
 from .state import SearchState, Selection, Tuned
 from .summary import Describer, Lane, best_of_all, lane
@@ -225,7 +225,7 @@ class Driver:
     def network(self, selection: Selection):
         """Its network with inherited or fine-tuned weights."""
         tuned = self.tuned(selection)
-        return self.run_of(selection.method).network(selection.genome) if tuned is None else tuned.network
+        return untuned(self.run_of(selection.method), selection) if tuned is None else tuned.network
 
     def measure(self, selection: Selection) -> str:
         """The confidence that its thresholds are for."""

@@ -14,7 +14,7 @@ _THRESHOLD = re.compile(r"^(  .*? MACs), threshold [^)]*")
 
 def selection_of(run, snapshot, candidate: int, point: int) -> Selection:
     """The selection of a candidate's operating point. Raises ValueError when there is no such point."""
-    from ...search.choose import with_kept_exits
+    from ...search.choose import kept_plan, with_kept_exits
 
     found = {c.id: c for c in snapshot.archive}.get(candidate)
     if found is None or not 0 <= point < len(found.points):
@@ -36,7 +36,13 @@ def selection_of(run, snapshot, candidate: int, point: int) -> Selection:
         float(found.points.worst[point]),
         run.unit,
         _shares(run, candidate, policy),
+        plan=kept_plan(run.space, found.genome, policy),
     )
+
+
+def untuned(run, selection: Selection):
+    """The selection's own network with the weights that the search gave it; each exit at the bits it was chosen with."""
+    return run.evaluator.network(selection.genome, run.method.measure, selection.plan)
 
 
 def _words(architecture, policy: Policy) -> str:

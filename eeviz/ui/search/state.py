@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from traitlets import Bool, Enum, Float, HasTraits, Instance, Int, Tuple, Unicode
 
+from ...core.plan import Plan
 from ...core.policy import Policy
 from ...core.records import ExitRecords
 from .settings import Settings
@@ -23,7 +24,8 @@ class Selection:
 
     point counts the candidate's own points; policy is for records with the candidate's columns; own_policy for its own
     network, whose genome is `genome` and whose plan draws as `drawing`; words : its text form. unit : of the costs.
-    shares : of the samples leaving at each of its exits, None where its records are not kept.
+    shares : of the samples leaving at each of its exits, None where its records are not kept. plan : its own network's, each
+    exit at the bits it was chosen with.
     """
 
     method: str
@@ -40,6 +42,7 @@ class Selection:
     unit: str
     shares: tuple[float, ...] | None = None
     tuned: str = ""
+    plan: Plan | None = None
 
     @property
     def key(self) -> tuple[str, int, int]:

@@ -16,6 +16,7 @@ from ...core.policy import Policy, route
 from ...core.records import ExitRecords
 from ...core.thresholds import tune
 from ...jobs import Job, JobState
+from .selecting import untuned
 from .state import Selection, Tuned
 
 
@@ -47,7 +48,7 @@ class Tuner:
 
         started = time.monotonic()
         run = self.app.driver.run_of(selection.method)
-        network = run.network(selection.genome)
+        network = untuned(run, selection)
         recipe = Recipe(epochs=epochs, learning_rate=0.02, warm_up=0.2)
         yield 0.0, f"Fine-tuning {selection.name}: epoch 1 of {epochs} is under way."
         for end in run.fine_tuning(network, recipe):
