@@ -37,6 +37,7 @@ from eeviz.nn.quantize import bit_records
 from eeviz.nn.workload import workload
 
 DROP, PRODUCT, EIGHT = 0.01, "energy x latency", Bits(8, 8)
+STATED = (0.0, 0.0025, 0.005, 0.01)
 BUDGETS = tuple(round(0.001 * step, 3) for step in range(2, 16))
 ASKED = tuple({"max_drop": 0.001 * step} for step in range(1, 11))
 SPLITS = ("validation", "test")
@@ -153,6 +154,7 @@ def measure(network: Network) -> dict[str, dict]:
             "asked_drop": asked, "drop": drop.value, "drop_low": drop.low, "drop_high": drop.high,
             "accuracy": routing.accuracy, "final": float(own_accuracy(test)[-1]),
             **against_statics(network, core, routing, tuned, validation, test),
+            "at_asked_pp": {f"{100 * drop:g}": reached(validation, test, drop) for drop in STATED},
             **chosen_by_macs(validation, test),
             "one_threshold_costs_more": single.mean_cost / routing.mean_cost - 1,
             "one_threshold_accuracy": single.accuracy,
@@ -174,6 +176,17 @@ def measure(network: Network) -> dict[str, dict]:
         )  # fmt: skip
     between_accelerators(network, products)
     return found
+
+
+def reached(validation: ee.ExitRecords, test: ee.ExitRecords, drop: float) -> dict[str, float]:
+    """What is saved of the product, and lost, where at most `drop` is asked for on validation, whatever new images lose."""
+    routing = ee.route(test, ee.tune(validation, max_drop=drop, cost=PRODUCT), PRODUCT)
+    lost = paired_interval(test, test.correct[:, -1], routing.right)
+    figures = {
+        "saved": 1 - routing.mean_cost / test.cost(PRODUCT).static,
+        "drop": lost.value, "drop_low": lost.low, "drop_high": lost.high,
+    }  # fmt: skip
+    return {name: round(float(value), 4) for name, value in figures.items()}
 
 
 def chosen_by_macs(validation: ee.ExitRecords, test: ee.ExitRecords) -> dict:
@@ -239,7 +252,16 @@ def together(lines: list[dict[str, dict]], names: list[str]) -> None:
             for key in ("saved", "saved_energy", "saved_latency", "saved_macs", "drop", "chosen_by_macs_costs_more")
         }
         figures = {key: float(np.mean(values)) for key, values in columns.items()}
-        figures["each"] = [round(value, 4) for value in columns["saved"]]
+        figures["each"], figures["each_drop"] = (
+            [round(value, 4) for value in columns[key]] for key in ("saved", "drop")
+        )
+        figures["at_asked_pp"] = {
+            asked: {
+                key: round(float(np.mean([line[core]["at_asked_pp"][asked][key] for line in lines])), 4)
+                for key in ("saved", "drop")
+            }
+            for asked in lines[0][core]["at_asked_pp"]
+        }
         _line.report(
             "energy x latency, mean over networks", figures, {"drop": DROP}, {"saved": 0.6}, networks=names,
             accelerator=core,
