@@ -37,14 +37,12 @@ def zniber_operations() -> set[Operation]:
 
 def cifar_operations() -> set[Operation]:
     """Every layer with weights of the networks of `compact` for CIFAR-10 in `benchmarks/energy_latency.py`: the largest with
-    all its exits, and without at a lower resolution and depth."""
+    all its exits, and without any at a lower resolution; needs PyTorch."""
+    from ..nn.make_network import genome_of
+
     space = SearchSpace.preset("compact", input=(3, 32, 32), classes=10)
-    exits = [gene for gene in space.genes if gene.group == "exits"]
-    largest = space.with_exits(space.largest(), [gene.options[-1] for gene in exits])
-    alone = list(space.with_exits(space.largest(), ["none"] * len(exits)))
-    alone[space.index["resolution"]] = 0
-    shallow = [0 if gene.name.endswith(".depth") else at for gene, at in zip(space.genes, alone, strict=True)]
-    return set().union(*(_operations(workload_of(space.decode(tuple(g)).plan)) for g in (largest, alone, shallow)))
+    genomes = genome_of(space), genome_of(space, static=True, options={"resolution": "24"})
+    return set().union(*(_operations(workload_of(space.decode(genome).plan)) for genome in genomes))
 
 
 def demo_operations() -> set[Operation]:

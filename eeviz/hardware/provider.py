@@ -26,7 +26,8 @@ class CostProvider(Protocol):
         """Costs of one sample, with E entries. network : a Plan, a Workload or an EarlyExitNetwork.
 
         bits : of the backbone, as `Bits.of` reads them ("4/8", 8), None: the plan's, else 8/8. head_bits : of every head, or
-        (E,) of each; None: as the backbone. Raises ValueError in words for what the provider cannot cost: it is never silently zero.
+        (E,) of each; None: as the backbone. Raises ValueError in words for what the provider cannot cost: it is never
+        silently zero.
         """
 
     def notes(self, network, bits: AnyBits | None = None, head_bits: HeadBits = None) -> tuple[str, ...]:

@@ -62,7 +62,8 @@ def search(
     at whichever comes first (only the first makes it a function of the seed). store : an SQLite file; a run with the same
     settings in it is resumed. executor : any concurrent.futures.Executor or a function that makes one, or an
     `eeviz.search.processes.Apart`; or so many workers, processes of our own. algorithm : of pymoo, for two-level.
-    evaluator : else of the data set's supernet, and of a provider (`eeviz.hardware`, or its name) that adds "latency", "energy", "energy x latency" and "memory".
+    evaluator : else of the data set's supernet, and of a provider (`eeviz.hardware`, or its name) that adds "latency",
+    "energy", "energy x latency" and "memory".
 
     Raises ValueError for unknown names and, with the least that is possible, for bounds; StoreError for a bad store.
     """

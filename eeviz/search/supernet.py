@@ -120,7 +120,8 @@ class SupernetEvaluator:
     def network(self, genome: Genome, measure: str = "max_probability", plan: Plan | None = None):
         """The network of a genome with its own exits, weights inherited, batch norms calibrated on training images.
 
-        measure : "learned" gives a `LearnedExitNetwork`. plan : with these branches instead of its own. Raises ValueError where a head has no confidence of its own.
+        measure : "learned" gives a `LearnedExitNetwork`. plan : with these branches instead of its own. Raises ValueError
+        where a head has no confidence of its own.
         """
         from ..nn.learned import with_confidences
         from ..nn.network import EarlyExitNetwork

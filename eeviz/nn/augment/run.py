@@ -127,7 +127,7 @@ class AugmentRun:
         if self.joint is not None:
             self.fine_tuning = JointRun(
                 self.result, self.training, self.calibration, self.joint, sorted(self._worth_most()), self.vary,
-                beside(self.checkpoint),
+                _joint_checkpoint(self.checkpoint),
             )  # fmt: skip
             self.fine_tuning.checkpoint_every = self.checkpoint_every
             yield from self.fine_tuning
@@ -198,7 +198,7 @@ class AugmentRun:
             warnings.warn(text, stacklevel=3)
 
 
-def beside(checkpoint: Path | str | None) -> Path | None:
+def _joint_checkpoint(checkpoint: Path | str | None) -> Path | None:
     """Where fine-tuning after a run keeps its own checkpoint."""
     return None if checkpoint is None else Path(checkpoint).with_name(Path(checkpoint).name + ".joint")
 

@@ -21,7 +21,8 @@ def selection_of(run, snapshot, candidate: int, point: int) -> Selection:
         raise ValueError(f"candidate {candidate} of {snapshot.method} has no point {point}.")
     policy = found.points.policy(point)
     genome, own_policy = with_kept_exits(run.space, found.genome, policy)
-    architecture = run.space.decode(genome)
+    architecture, plan = run.space.decode(genome), kept_plan(run.space, found.genome, policy)
+    named = len(plan.heads) == len(own_policy.thresholds) + 1  # else the genome has its own exits, and the whole policy
     return Selection(
         snapshot.method,
         candidate,
@@ -36,7 +37,7 @@ def selection_of(run, snapshot, candidate: int, point: int) -> Selection:
         float(found.points.worst[point]),
         run.unit,
         _shares(run, candidate, policy),
-        plan=kept_plan(run.space, found.genome, policy),
+        plan=plan if named else None,
     )
 
 

@@ -25,7 +25,7 @@ class Selection:
     point counts the candidate's own points; policy is for records with the candidate's columns; own_policy for its own
     network, whose genome is `genome` and whose plan draws as `drawing`; words : its text form. unit : of the costs.
     shares : of the samples leaving at each of its exits, None where its records are not kept. plan : its own network's, each
-    exit at the bits it was chosen with.
+    exit at the bits it was chosen with; None where its genome alone says what it is.
     """
 
     method: str
