@@ -20,7 +20,7 @@ from eeviz.nn.macs import macs  # noqa: E402
 
 from .architectures import make  # noqa: E402
 
-RECIPE = BranchRecipe(epochs=3, batch=32, learning_rate=1e-2, distillation=0.0)
+RECIPE = BranchRecipe(epochs=3, batch=32, learning_rate=1e-2, distillation=0.0, halvings=())
 
 
 def tones(n, seed, length=320):

@@ -1,0 +1,190 @@
+"""What an augmentation can afford: this machine's speed, measured, and what follows for a time budget.
+
+A plan names the candidate locations and designs that training begins with. While it runs, branches are judged
+(`halved`): those that no front makes use of stop learning, and their time goes to the others (successive halving,
+Jamieson and Talwalkar 2016, arXiv:1502.07943, where a set is worth what its front is).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ...core.metrics import own_accuracy
+from ...core.records import ExitRecords
+from ...core.thresholds import front
+from .branches import Sized
+from .fused import outputs
+
+FORWARD = 0.3
+"""Share of the time that goes into passes of new samples through the backbone; the branches have the rest."""
+HALVINGS = (0.25, 0.5)
+"""Progress at which branches are judged: locations first, then every branch by itself."""
+FIRST_PASSES = (1.0, 0.5, 0.25)
+"""Passes over the training samples that the branches of a plan shall have made at the first judgement: of all designs, of
+the cheapest and the dearest, of the cheapest alone."""
+LEAST_LOCATIONS, LEAST_BRANCHES = 3, 4
+WORTH_DROP = 0.03
+"""Points of a front that lose more accuracy than this count for nothing."""
+JUDGES = 3000
+"""Calibration samples that judge, at most; fewer than a fifth of it judge nothing."""
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Seconds a sample: of the backbone's pass, in float32 and in bfloat16 (inf where the processor has none), and of one
+    training step of each branch, in the faster of the two."""
+
+    single: float
+    half: float
+    branches: tuple[float, ...]
+
+    @property
+    def forward(self) -> float:
+        return min(self.single, self.half)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Indices of candidate locations, designs, whether bfloat16 is used, seconds that planning took, and why in words."""
+
+    locations: tuple[int, ...]
+    designs: tuple[str, ...]
+    half: bool
+    seconds: float = 0.0
+    words: str = ""
+
+
+def has_bfloat16() -> bool:
+    """Does this processor multiply bfloat16 natively?"""
+    return bool(torch.cpu._is_avx512_bf16_supported()) if hasattr(torch.cpu, "_is_avx512_bf16_supported") else False
+
+
+def computing(half: bool):
+    """Within, multiplications are in bfloat16."""
+    return torch.autocast("cpu", torch.bfloat16, enabled=half)
+
+
+def agrees(segments: Sequence[nn.Module], x: Tensor) -> bool:
+    """Does bfloat16 run through the backbone, finite and with (nearly) the same answers, on a batch x?"""
+    try:
+        with torch.no_grad():
+            _, single = outputs(segments, {}, x)
+            with computing(True):
+                _, half = outputs(segments, {}, x)
+    except RuntimeError:
+        return False
+    half, spread = half.float(), single.std() + 1e-12
+    return bool(torch.isfinite(half).all() and (half - single).abs().mean() < 0.05 * spread)
+
+
+def clocked(segments: Sequence[nn.Module], branches: Sequence[nn.Module], sized: Sequence[Sized], x: Tensor) -> Clock:
+    """A Clock, by a few passes and training steps on one batch x (n, ...); nothing is changed.
+
+    segments : folded (`fused.fused`), the final classifier last.
+    """
+    half = has_bfloat16() and agrees(segments, x[: min(len(x), 32)])
+    readers = {size.location: branch.digest for size, branch in zip(sized, branches, strict=True)}
+    with torch.no_grad():
+        digests, _ = outputs(segments, readers, x)
+        single = _seconds(lambda: outputs(segments, readers, x))
+        faster = float("inf")
+        if half:
+            with computing(True):
+                faster = _seconds(lambda: outputs(segments, readers, x))
+    half = half and faster < single
+    steps = []
+    for size, branch in zip(sized, branches, strict=True):
+        digest = branch.pool(digests[size.location]).to(torch.bfloat16 if half else torch.float32)
+        steps.append(_seconds(lambda branch=branch, digest=digest: _step(branch.body, digest, half)) / len(x))
+    return Clock(single / len(x), faster / len(x) if half else float("inf"), tuple(steps))
+
+
+def _step(body: nn.Module, digest: Tensor, half: bool) -> None:
+    with computing(half):
+        loss = body(digest).float().logsumexp(dim=1).sum()  # in evaluation mode: statistics stay as they are
+    torch.autograd.grad(loss, [p for p in body.parameters() if p.requires_grad])
+
+
+def _seconds(work, repeats: int = 2) -> float:
+    work()
+    best = float("inf")
+    for _ in range(repeats):
+        started = time.perf_counter()
+        work()
+        best = min(best, time.perf_counter() - started)
+    return best
+
+
+def planned(
+    clock: Clock, sized: Sequence[Sized], shares: Sequence[float], samples: int, seconds: float, replays
+) -> tuple[list[int], list[str]]:
+    """Which of the candidate branches a time budget affords: indices of places, and designs.
+
+    sized : candidates, by place and design. shares : of the MACs at each place. samples : for training. replays : steps
+    of each design for one of the others. Branches shall have made `FIRST_PASSES` by the first judgement; where they cannot
+    places whose neighbours lie closest are left out, then designs; the least is one design at `LEAST_LOCATIONS` places.
+    """
+    places, designs = sorted({size.location for size in sized}), list(dict.fromkeys(size.design for size in sized))
+    time_of = {(size.location, size.design): each for size, each in zip(sized, clock.branches, strict=True)}
+    affordable = HALVINGS[0] * (1 - FORWARD) * seconds / samples  # of a pass
+
+    def needed(kept: Sequence[int], used: Sequence[str]) -> float:
+        return sum(
+            each * max(replays.get(design, 1), 1)
+            for (place, design), each in time_of.items()
+            if place in kept and design in used
+        )
+
+    def cheapest_first() -> list[str]:
+        return sorted(designs, key=lambda design: np.mean([t for (_, d), t in time_of.items() if d == design]))
+
+    order = cheapest_first()
+    for used, passes in zip((order, [order[0], order[-1]], order[:1]), FIRST_PASSES, strict=True):
+        kept, enough = list(places), affordable / passes
+        least = max(LEAST_LOCATIONS, 5) if len(used) > 1 else LEAST_LOCATIONS
+        while len(kept) > least and needed(kept, used) > enough:
+            kept.pop(_missed_least([shares[place] for place in kept]))
+        if needed(kept, used) <= enough:
+            break
+    return kept, [design for design in designs if design in used]
+
+
+def _missed_least(shares: Sequence[float]) -> int:
+    """Index of the place whose neighbours lie closest together."""
+    ends = [0.0, *shares, 1.0]
+    return int(np.argmin([ends[i + 2] - ends[i] for i in range(len(shares))]))
+
+
+def halved(records: ExitRecords, final: bool, max_exits: int) -> list[int]:
+    """Columns (rising) that go on learning: those that the front within `WORTH_DROP` of the final classifier makes use of.
+
+    final : every column for itself; else places, with all their designs, and at least half of them, for a branch that
+    learns slowly may still overtake. At least `LEAST_LOCATIONS` places or `LEAST_BRANCHES` columns stay.
+    """
+    early = records.exits_count - 1
+    best = front(records, max_exits=min(max_exits, 3 if early <= 14 else 2))
+    wanted = best.accuracy >= min(own_accuracy(records)[-1], best.accuracy[-1]) - WORTH_DROP
+    uses = np.isfinite(best.thresholds[wanted]).sum(axis=0).astype(np.float64)  # (E - 1,)
+    position = records.position[:-1]
+    if final:
+        count = max(LEAST_BRANCHES, int((uses >= 0.03 * wanted.sum()).sum()))
+        return sorted(np.argsort(-uses, kind="stable")[: min(count, early)].tolist())
+    places = np.unique(position)
+    by_place = np.array([uses[position == place].sum() for place in places])
+    count = max(LEAST_LOCATIONS, -(-len(places) // 2))
+    kept = set(places[np.argsort(-by_place, kind="stable")[:count]].tolist())
+    return [k for k in range(early) if position[k] in kept]
+
+
+def standing(records: ExitRecords, kept: Sequence[int], max_exits: int, drop: float = 0.01) -> dict[int, float]:
+    """Thresholds by column, of those in `kept`, of the front's policy that loses about `drop`."""
+    best = front(records, max_exits=min(max_exits, 2 if records.exits_count > 15 else 3))
+    index = best.reaching(min(own_accuracy(records)[-1] - drop, best.accuracy[-1]))
+    chosen = best.thresholds[index]
+    return {k: float(chosen[k]) for k in kept if np.isfinite(chosen[k])}
