@@ -15,9 +15,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ...core.metrics import own_accuracy
-from ...core.records import ExitRecords
-from ...core.thresholds import front
+from ...core.solve.thresholds import front
+from ...core.table.metrics import own_accuracy
+from ...core.table.records import ExitRecords
 from .branches import Sized
 from .fused import outputs
 

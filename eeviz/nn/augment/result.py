@@ -15,14 +15,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ...core.calibration import fit_temperature
-from ...core.cost import Cost
-from ...core.front import Front
-from ...core.halves import CrossValidated, cross_validated
-from ...core.metrics import Interval, own_accuracy
-from ...core.policy import Policy, route
-from ...core.records import ExitRecords, balanced
-from ...core.thresholds import choose, front
+from ...core.solve.cross_fit import CrossValidated, cross_validated
+from ...core.solve.front import Front
+from ...core.solve.thresholds import choose, front
+from ...core.table.calibration import fit_temperature
+from ...core.table.cost import Cost
+from ...core.table.metrics import Interval, own_accuracy
+from ...core.table.policy import Policy, route
+from ...core.table.records import ExitRecords, balanced
 from .branches import Sized
 from .fused import fused, outputs
 from .graph import Graph, Location
@@ -128,7 +128,9 @@ class Augmentation:
         try:
             held_out = self.held_out
         except ValueError:
-            return conditions, ["One calibration sample, or group, cannot be cross-validated: the drop on others is open."]
+            return conditions, [
+                "One calibration sample, or group, cannot be cross-validated: the drop on others is open."
+            ]
         asked = min(least + held_out.more(drop), float(self.front.accuracy[-1]))
         words, expected = [], held_out.drop(asked - self._reference)
         if held_out.least > drop + 5e-4:  # less is the grain of the curve
@@ -201,7 +203,7 @@ class Augmentation:
 
         policy : of these records; None: the mapping's, with its processors, else `best()`. See `nn.export.export`.
         """
-        from ..export import export
+        from ..export.network import export
 
         mapping = self.mapping if policy is None else None
         policy = policy or (self.best() if mapping is None else mapping.policy)

@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from ...core.calibration import MEASURES
-from ...core.metrics import own_accuracy
+from ...core.table.calibration import MEASURES
+from ...core.table.metrics import own_accuracy
 from . import branches as design_catalogue
 from .fused import CHUNK, fused
 from .graph import Graph, Location, analyse, segment_macs
@@ -233,7 +233,9 @@ class AugmentRun:
         used = sorted({size.location for size in sized})
         locations = tuple(self.locations[place] for place in used)
         sized = tuple(replace(size, location=used.index(size.location)) for size in sized)
-        segments = self.segments if len(used) == len(self.locations) else self.graph.segments([p.index for p in locations])
+        segments = (
+            self.segments if len(used) == len(self.locations) else self.graph.segments([p.index for p in locations])
+        )
         costs = {"macs": costs_of(sized, segment_macs(segments, self.graph.example))}
         logits = yield from collecting(segments, branches, sized, self.calibration)
         if not np.isfinite(logits).all():

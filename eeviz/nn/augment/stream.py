@@ -20,8 +20,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..buffers import keeping_buffers
-from ..descent import parameter_groups, progress_of, warm_cosine, write_state
+from ..train.malloc import keeping_buffers
+from ..train.optim import parameter_groups, progress_of, warm_cosine, write_state
 from .branches import Sized
 from .fused import CHUNK, fused, outputs
 from .inputs import Samples
@@ -332,7 +332,9 @@ def _identity(sized: Sequence[Sized], recipe: BranchRecipe) -> dict:
     return {"recipe": asdict(recipe), "branches": [asdict(s) for s in sized]}
 
 
-def _save(path: Path, branches, sized, optimizer, average, recipe, step: int, seconds: float, judged, alive, plan) -> None:
+def _save(
+    path: Path, branches, sized, optimizer, average, recipe, step: int, seconds: float, judged, alive, plan
+) -> None:
     state = {
         "identity": _identity(sized, recipe),
         "branches": [branch.state_dict() for branch in branches],
