@@ -102,9 +102,7 @@ class ExplorerApp:
     def _compute_points(self) -> None:
         state = self.state
         records = state.records
-        self.static_points = tradeoff.static_curve(
-            state.static, state.cost, records.split, len(records), records.weight
-        )
+        self.static_points = tradeoff.static_curve(state.static, records, state.cost)
         self.pin_points = tradeoff_view.pin_points(self)
         self.shifted_points = tradeoff_view.shifted_points(self)
 

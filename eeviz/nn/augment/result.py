@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from ...core.calibration import fit_temperature
 from ...core.cost import Cost
 from ...core.front import Front
+from ...core.metrics import accuracy_of
 from ...core.policy import Policy
 from ...core.records import ExitRecords, balanced
 from ...core.thresholds import choose, front
@@ -62,7 +63,7 @@ class Augmentation:
     def given(self) -> float | None:
         """Accuracy on the calibration samples of the model as it was given, from which drops are counted; None: of the
         records' final classifier, no fine-tuning has moved it."""
-        return None if self.right is None else float(self.right @ self.records.units / self.records.total_units)
+        return None if self.right is None else accuracy_of(self.records, self.right)
 
     @cached_property
     def front(self) -> Front:

@@ -10,7 +10,7 @@ from traitlets import Bool, Enum, HasTraits, Instance, Unicode
 
 from ...core.front import Front
 from ...core.mapping import Mapping
-from ...core.metrics import Interval
+from ...core.metrics import Interval, accuracy_of
 from ...core.platform_sensitivity import Sensitivity
 from ...core.policy import Policy
 from ...core.records import ExitRecords
@@ -97,7 +97,7 @@ class Trained:
     @property
     def final(self) -> float:
         """Accuracy of the model as it was given."""
-        return float(self.right @ self.records.units / self.records.total_units)
+        return accuracy_of(self.records, self.right)
 
     @property
     def moved(self) -> bool:

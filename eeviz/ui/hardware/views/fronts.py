@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ....core import text
+from ....core.metrics import own_accuracy
 from ...traces import Drawing, scatter
 from ...views.view import Chart
 from ..palette import LOOKS
@@ -73,7 +74,7 @@ def _final(state, style) -> dict:
 
 def final_of(fronts) -> float:
     """Accuracy of the final classifier on the front's samples."""
-    return float(fronts.records.correct[:, -1].mean())
+    return float(own_accuracy(fronts.records)[-1])
 
 
 def reach(fronts) -> list[float]:
