@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from tables import PLAIN, WEIGHED, random_records, weighted
 
-from eeviz.core.calibration import confidence_of
-from eeviz.core.cost import Cost, ProductCost
-from eeviz.core.metrics import own_accuracy, reliability
-from eeviz.core.policy import Policy, route
-from eeviz.core.records import ExitRecords
+from eeviz.core.table.calibration import confidence_of
+from eeviz.core.table.cost import Cost, ProductCost
+from eeviz.core.table.metrics import own_accuracy, reliability
+from eeviz.core.table.policy import Policy, route
+from eeviz.core.table.records import ExitRecords
 
 COSTS = {"macs": Cost((1, 2, 2, 4), (1, 2, 3, 4)), "edp": ProductCost(Cost((1, 2, 2, 4), (1, 1, 1, 1), "J"), Cost((3, 4, 4, 5), (2, 1, 3, 1), "s"))}  # fmt: skip
 

@@ -14,16 +14,17 @@ from hardware_fakes import network_and_answers, opened
 from search_fakes import FakeEvaluator
 from tables import PLAIN, WEIGHED, weighted, weights_for
 
-from eeviz.core import metrics, text, tradeoff
-from eeviz.core.policy import Policy, route
-from eeviz.core.records import ExitRecords
-from eeviz.ui.app import ExplorerApp
-from eeviz.ui.gallery import Gallery
-from eeviz.ui.report import exit_rows, to_csv
-from eeviz.ui.state import ExplorerState
+from eeviz.core.solve import tradeoff
+from eeviz.core.table import format, metrics
+from eeviz.core.table.policy import Policy, route
+from eeviz.core.table.records import ExitRecords
+from eeviz.ui.explorer.app import ExplorerApp
+from eeviz.ui.explorer.gallery import Gallery
+from eeviz.ui.explorer.report import exit_rows, to_csv
+from eeviz.ui.explorer.state import ExplorerState
 
-FINAL = text.percent(WEIGHED, 2)
-WRONG = text.percent(PLAIN, 2)
+FINAL = format.percent(WEIGHED, 2)
+WRONG = format.percent(PLAIN, 2)
 KINDS = {"both": {}, "weights": {"group": None}}
 
 
@@ -115,7 +116,7 @@ def test_pins_and_accuracies_per_exit_are_weighted(explorer):
     app.state.set_policy(Policy(tuple(np.quantile(records.confidence[:, :2], 0.7, axis=0))))
     app.state.pin("A")
     routing = route(records, app.state.policy)
-    assert text.percent(average(records, routing.right), 2) in app.comparison.value
+    assert format.percent(average(records, routing.right), 2) in app.comparison.value
     for k in range(3):
         here = routing.exit_of == k
         expected = np.average(routing.right[here], weights=records.weight[here])
@@ -204,14 +205,14 @@ def test_every_row_of_fewer_bits_keeps_weights_and_groups(hardware):
             )
         if records.group is not None:  # nobody is asked both to tune and to report
             assert not set(known.tune.group) & set(known.shown.group)
-    assert text.percent(float(plain.accuracy[-1]), 2) in app.pairs.value
-    assert text.percent(float(eight.accuracy[-1]), 2) in app.pairs.value
+    assert format.percent(float(plain.accuracy[-1]), 2) in app.pairs.value
+    assert format.percent(float(eight.accuracy[-1]), 2) in app.pairs.value
     assert abs(eight.accuracy[-1] - WEIGHED) < 0.1
 
 
 def _rows_of(part, records) -> np.ndarray:
     """Which samples a part holds, by their weights, labels and groups as far as they tell: those of `halves`."""
-    from eeviz.core.halves import split_in_two
+    from eeviz.core.solve.cross_fit import split_in_two
 
     if records.group is not None:
         return split_in_two(records, 0)[1]
@@ -231,7 +232,7 @@ def test_rounded_answers_are_shown_weighted_everywhere(hardware):
     index = fronts.index(cost, app.state.settings.max_drop)
     assert front.accuracy[index] >= final - app.state.settings.max_drop - 1e-9
     shown = app.state.rounded[-1].again.accuracy.value
-    assert text.percent(shown, 1) in " ".join(str(t.text) for t in app.bits.figure.data if t.type == "scatter")
+    assert format.percent(shown, 1) in " ".join(str(t.text) for t in app.bits.figure.data if t.type == "scatter")
     app.explore_button.click()
     inside = app.below.explorer.state.records
     assert np.array_equal(inside.weight, fronts.records.weight)
@@ -257,10 +258,10 @@ class Weighed(FakeEvaluator):
 
 @pytest.fixture(scope="module")
 def searched(tmp_path_factory):
+    from eeviz.labs.search.openings import Openings
+    from eeviz.labs.search.settings import Settings
+    from eeviz.labs.search.state import SearchState
     from eeviz.ui.search.app import LabApp
-    from eeviz.ui.search.openings import Openings
-    from eeviz.ui.search.settings import Settings
-    from eeviz.ui.search.state import SearchState
 
     store = tmp_path_factory.mktemp("lab") / "done.db"
     settings = Settings(methods=("two-level", "nachos"), evaluations=6)
@@ -287,8 +288,8 @@ def test_what_a_search_reports_is_weighted(searched):
 
 
 def test_halves_of_grouped_records_share_nobody_and_count_by_weight():
-    from eeviz.search.goal import Goal
-    from eeviz.search.inner import cross_fitted, parts_of
+    from eeviz.nas.cross_fitting import cross_fitted, parts_of
+    from eeviz.nas.goal import Goal
 
     records = weighted(exits=2, samples=400)
     first, second = parts_of(records)
@@ -303,7 +304,7 @@ def test_halves_of_grouped_records_share_nobody_and_count_by_weight():
 
 
 def test_a_report_of_a_search_is_weighted_and_its_interval_grouped(searched):
-    from eeviz.search.report import difference, report
+    from eeviz.nas.report import difference, report
 
     run = searched.driver.run_of("nachos")
     found = report(run, np.array([1e6, 4e6]), None) if run.readings_path else None
@@ -321,7 +322,7 @@ def test_a_report_of_a_search_is_weighted_and_its_interval_grouped(searched):
 
 
 def test_what_is_opened_and_compared_keeps_weights(searched):
-    from eeviz.ui.search.opened import one_design_each
+    from eeviz.labs.explorable import one_design_each
 
     lane = searched.state.lanes["two-level"]
     searched.driver.select(*lane.front[0].key)
@@ -334,7 +335,7 @@ def test_what_is_opened_and_compared_keeps_weights(searched):
 
 
 def test_fine_tuned_networks_are_weighed_like_what_they_were_tuned_from(searched):
-    from eeviz.ui.search.tuner import measured
+    from eeviz.labs.search.tuner import measured
 
     torch = pytest.importorskip("torch")
     torch.set_num_threads(1)
@@ -353,11 +354,11 @@ def test_fine_tuned_networks_are_weighed_like_what_they_were_tuned_from(searched
 
 def test_the_augment_lab_shows_weighted_figures_of_the_shipped_heartbeats():
     pytest.importorskip("torch")
-    from eeviz.demos import load_demo
-    from eeviz.ui.augment import strips
+    from eeviz.catalogue import load_demo
+    from eeviz.labs.augment.settings import Settings
+    from eeviz.labs.augment.state import AugmentState
+    from eeviz.ui.augment import html
     from eeviz.ui.augment.app import AugmentApp
-    from eeviz.ui.augment.settings import Settings
-    from eeviz.ui.augment.state import AugmentState
 
     app = AugmentApp(AugmentState(Settings("ecg", max_drop=0.005)), inline=True)
     app.runline.press("shipped")
@@ -373,9 +374,9 @@ def test_the_augment_lab_shows_weighted_figures_of_the_shipped_heartbeats():
     assert [static[p.name] for p in app.static_points] == pytest.approx([p.accuracy for p in app.static_points])
     routing = route(state.selected.mapping.records(records), state.selected.policy, "energy")
     assert state.selected.accuracy == pytest.approx(average(records, routing.right))
-    words = strips.headline(state.selected, state.trained.final)
-    assert text.percent(given, 2) in words
-    assert text.percent(average(records, routing.right), 2) in words
+    words = html.headline(state.selected, state.trained.final)
+    assert format.percent(given, 2) in words
+    assert format.percent(average(records, routing.right), 2) in words
     assert "bootstrap over" in state.selected.difference.method
 
 
