@@ -6,18 +6,18 @@ from pathlib import Path
 import numpy as np
 
 import eeviz as ee
-from eeviz.core.calibration import fit_temperature
-from eeviz.core.halves import split_in_two
-from eeviz.nn import known
+from eeviz.core.solve.cross_fit import split_in_two
+from eeviz.core.table.calibration import fit_temperature
 from eeviz.nn.augment import Augmentation, AugmentRun
-from eeviz.nn.case_files import SPLITS, note_all, percent, write_networks, write_part
+from eeviz.nn.models import classifiers
+from recipes.case_files import SPLITS, note_all, percent, write_networks, write_part
 
 LICENCE = (
     "CIFAR-10 (Krizhevsky 2009) states no licence: its labels alone, no pictures; the networks that answered are BSD-2-Clause "
     "(Y. Idelbayev, pytorch_resnet_cifar10); everything else BSD-3-Clause"
 )
 SAMPLES = (
-    "one half of CIFAR-10's 10,000 test images, drawn at random (eeviz.core.halves.split_in_two, seed 0): the networks saw "
+    "one half of CIFAR-10's 10,000 test images, drawn at random (eeviz.core.solve.cross_fit.split_in_two, seed 0): the networks saw "
     "every training image, so one half stands as validation, temperatures were fitted there alone, and the other is test"
 )
 
@@ -51,7 +51,12 @@ def untrained(name: str, records: ee.ExitRecords, options: dict):
     """The network of these records with fresh weights, on which its segments do not depend; built without data."""
     blank = (np.zeros((10, 32, 32, 3), np.uint8), np.arange(10))
     run = AugmentRun(
-        known.build(name), blank, training=blank, mean=known.IMAGENET_MEAN, std=known.IMAGENET_STD, **options
+        classifiers.build(name),
+        blank,
+        training=blank,
+        mean=classifiers.IMAGENET_MEAN,
+        std=classifiers.IMAGENET_STD,
+        **options,
     )
     if [float(size.macs) for size in run.sized] != records.cost().heads[:-1].tolist():
         sys.exit(f"the records of {name} are of other branches than SETTINGS describes: train again.")

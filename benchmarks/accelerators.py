@@ -11,9 +11,9 @@ import _line
 import numpy as np
 from _verdict import claim, resampled
 
-from eeviz.core.bits import Bits
-from eeviz.core.space import SearchSpace
-from eeviz.core.workload import workload_of
+from eeviz.core.network.bits import Bits
+from eeviz.core.network.workload import workload_of
+from eeviz.core.space.space import SearchSpace
 from eeviz.hardware import Accelerator, shipped
 
 PRODUCT, GENOMES, EIGHT = "energy x latency", 100, Bits(8, 8)

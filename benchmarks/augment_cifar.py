@@ -26,7 +26,7 @@ import numpy as np
 from _line import report
 
 import eeviz as ee
-from eeviz.core.halves import crossed
+from eeviz.core.solve.cross_fit import crossed
 
 DROPS = (0.0, 0.005, 0.01)
 BARS = {"quick": 0.35, "full": 0.40, "joint": 0.50}
@@ -111,12 +111,12 @@ def augmented(mode: str, name: str, checkpoint: str, work: Path) -> None:
     """The whole flow for one network: load, read the graph, train branches, collect, solve; records into `work`."""
     import torch
 
-    from eeviz.nn import known
     from eeviz.nn.augment import AugmentRun, JointRecipe, JointRun
+    from eeviz.nn.models import classifiers
 
     torch.set_num_threads(1)
     started = time.perf_counter()
-    model = known.load(name, checkpoint)
+    model = classifiers.load(name, checkpoint)
     test = ee.load_dataset("cifar10", "test")
     parts = [ee.load_dataset("cifar10", split) for split in ("train", "validation")]
     training = (np.concatenate([p.images for p in parts]), np.concatenate([p.labels for p in parts]))
@@ -124,8 +124,8 @@ def augmented(mode: str, name: str, checkpoint: str, work: Path) -> None:
         model,
         test,
         training=training,
-        mean=known.IMAGENET_MEAN,
-        std=known.IMAGENET_STD,
+        mean=classifiers.IMAGENET_MEAN,
+        std=classifiers.IMAGENET_STD,
         checkpoint=work / f"full-{name}.pt" if mode != "quick" else None,
         **options_of(mode, name),
     )

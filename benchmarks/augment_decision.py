@@ -13,8 +13,8 @@ from _line import report
 from platform_mapping import many
 
 import eeviz as ee
-from eeviz.core import baselines
-from eeviz.ui.search.opened import some_columns
+from eeviz.core.solve import baselines
+from eeviz.labs.explorable import some_columns
 
 POSITIONS, DESIGNS, SAMPLES = 26, 3, 5000
 GRID = 16

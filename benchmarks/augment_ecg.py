@@ -6,7 +6,7 @@ where right answers of an exit that the final classifier lacks make up for wrong
 classifier's right answers, with nothing made up: five patients are few, and luck with one of them is no ground to exit. Intervals by bootstrap over patients; figures with
 and without record 202, whose patient is also record 201 of the training patients. Energy on Cortex-M0+ with
 Cortex-M4F, in int8, chosen for energy; every figure of that platform halved and doubled. Beside it static networks of
-fewer channels, trained alike. Reads the records that `python -m eeviz.nn.make_case ecg --out data/ecg` wrote.
+fewer channels, trained alike. Reads the records that `python -m recipes.make_case ecg --out data/ecg` wrote.
 
 Run: python benchmarks/augment_ecg.py [--save]
 """
@@ -19,9 +19,9 @@ from _answers import logged
 from _line import report
 
 import eeviz as ee
-from eeviz.core.metrics import mean_interval, own_accuracy
-from eeviz.core.platform_sensitivity import sensitivity
-from eeviz.core.segments import Segments
+from eeviz.core.network.segments import Segments
+from eeviz.core.platform.sensitivity import sensitivity
+from eeviz.core.table.metrics import mean_interval, own_accuracy
 
 DROPS = (0.0, 0.005, 0.01)
 FLOOR, SAVED, CLAIM = 0.70, 0.783, 0.749

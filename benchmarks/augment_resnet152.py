@@ -23,18 +23,23 @@ def main() -> None:
     options = parser.parse_args()
     import torch
 
-    from eeviz.nn import known
     from eeviz.nn.augment import AugmentRun, BranchRecipe
+    from eeviz.nn.models import classifiers
 
     torch.set_num_threads(1)
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (options.images, 32, 32, 3), dtype=np.uint8)
     labels = rng.integers(0, 10, options.images)
     started = time.perf_counter()
-    model = known.build("resnet152", classes=10)
+    model = classifiers.build("resnet152", classes=10)
     recipe = BranchRecipe(epochs=1, memory=64)
     run = AugmentRun(
-        model, (images, labels), mean=known.IMAGENET_MEAN, std=known.IMAGENET_STD, designs=["mlp"], recipe=recipe
+        model,
+        (images, labels),
+        mean=classifiers.IMAGENET_MEAN,
+        std=classifiers.IMAGENET_STD,
+        designs=["mlp"],
+        recipe=recipe,
     )
     for event in run:
         if event.step % 10 == 0:

@@ -4,7 +4,7 @@ Five folds by speaker, each of the 4,890 clips reported once, by networks that n
 early-exit networks learn on three folds, temperatures, positions and thresholds come from the next, figures from the
 last. The drop is from the base as it was before joint fine-tuning, on the same clips; beside it the drop from the
 fine-tuned network's own final classifier. Intervals by bootstrap over speakers. Reads the records that
-`python -m eeviz.nn.make_case speech --out data/speech` wrote.
+`python -m recipes.make_case speech --out data/speech` wrote.
 
 Run: python benchmarks/augment_speech.py [--save]
 """
@@ -15,8 +15,8 @@ import numpy as np
 from _line import report
 
 import eeviz as ee
-from eeviz import paths
-from eeviz.core.metrics import mean_interval, own_accuracy
+from eeviz.core.table.metrics import mean_interval, own_accuracy
+from eeviz.launch import paths
 
 DROPS = (0.0, 0.005, 0.01, 0.015)
 SAVED, DROP = 0.5967, 1.5

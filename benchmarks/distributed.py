@@ -9,10 +9,10 @@ import tempfile
 import _line
 
 import eeviz as ee
-from eeviz.core.mapping import Mapping
+from eeviz.core.platform.mapping import Mapping
 from eeviz.hardware.distributed import run_distributed
-from eeviz.nn.describe import describe
-from eeviz.nn.export import export
+from eeviz.nn.count.describe import describe
+from eeviz.nn.export.network import export
 
 SAMPLES = 1000
 

@@ -22,7 +22,7 @@ from _line import report
 from playwright.async_api import async_playwright
 
 import eeviz
-from eeviz import serve
+from eeviz.launch import serve
 
 SAMPLES, EXITS, SECONDS, REPEATS = 10_000, 4, 3.0, 3
 REPORTS = 125  # positions a second of an ordinary mouse
@@ -30,7 +30,7 @@ REPORTS = 125  # positions a second of an ordinary mouse
 NOTEBOOK = f"""
 import numpy as np
 import eeviz as ee
-from eeviz.ui.router import Router
+from eeviz.ui.explorer.router import Router
 rng = np.random.default_rng(0)
 label = rng.integers(0, 10, {SAMPLES})
 confidence = rng.beta(4, 1, ({SAMPLES}, {EXITS}))

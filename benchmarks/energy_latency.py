@@ -25,16 +25,16 @@ from _answers import digest, kept
 from _verdict import claim, resampled
 
 import eeviz as ee
-from eeviz import paths
-from eeviz.core.baselines import global_threshold
-from eeviz.core.bits import Bits
-from eeviz.core.calibration import fit_temperature
-from eeviz.core.halves import crossed
-from eeviz.core.metrics import mean_interval, own_accuracy, paired_interval, single_exit
-from eeviz.core.workload import Workload
+from eeviz.core.network.bits import Bits
+from eeviz.core.network.workload import Workload
+from eeviz.core.solve.baselines import global_threshold
+from eeviz.core.solve.cross_fit import crossed
+from eeviz.core.table.calibration import fit_temperature
+from eeviz.core.table.metrics import mean_interval, own_accuracy, paired_interval, single_exit
 from eeviz.hardware import Accelerator, shipped
+from eeviz.launch import paths
+from eeviz.nn.count.workload import workload
 from eeviz.nn.quantize import bit_records
-from eeviz.nn.workload import workload
 
 DROP, PRODUCT, EIGHT = 0.01, "energy x latency", Bits(8, 8)
 STATED = (0.0, 0.0025, 0.005, 0.01)
@@ -63,7 +63,7 @@ class Network:
 
 
 def of_demo() -> Network:
-    from eeviz.nn.static import static_network
+    from eeviz.nn.models.static import static_network
 
     demo = ee.load_demo("fashion")
     with np.load(paths.data() / "supernet" / "compact-fashion" / "calibration.npz", allow_pickle=False) as stored:
@@ -88,7 +88,7 @@ def static_of(folder: Path) -> Static:
 
 def trained(folder: Path) -> tuple[Workload, dict[str, ee.ExitRecords]]:
     """Layers and answers of a network of `make_network`."""
-    from eeviz.nn.planned_file import load_network
+    from eeviz.nn.space_file import load_network
 
     network = load_network(folder)
     dataset = json.loads((folder / "space.json").read_text("utf-8"))["dataset"]

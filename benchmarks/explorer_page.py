@@ -23,7 +23,7 @@ from drag import listen
 from playwright.sync_api import sync_playwright
 
 import eeviz
-from eeviz import serve
+from eeviz.launch import serve
 
 LOADS, PRESSES = 3, 30
 BARE = "import plotly.graph_objects as go\ngo.FigureWidget(go.Figure(go.Scatter(x=[1, 2, 3], y=[1, 3, 2])))"

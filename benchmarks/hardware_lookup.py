@@ -13,9 +13,9 @@ import time
 import _line
 import numpy as np
 
-from eeviz.core.bits import Bits
-from eeviz.core.space import SearchSpace
-from eeviz.core.workload import Operation, workload_of
+from eeviz.core.network.bits import Bits
+from eeviz.core.network.workload import Operation, workload_of
+from eeviz.core.space.space import SearchSpace
 from eeviz.hardware import Accelerator, shipped
 
 GENOMES = 200

@@ -11,11 +11,11 @@ import time
 import _line
 import numpy as np
 
-from eeviz.core.space import SearchSpace
-from eeviz.search.dispatch import Task, work
-from eeviz.search.goal import Goal
-from eeviz.search.methods import method
-from eeviz.search.supernet import supernet_evaluator
+from eeviz.core.space.space import SearchSpace
+from eeviz.nas.dispatch import Task, work
+from eeviz.nas.goal import Goal
+from eeviz.nas.methods import method
+from eeviz.nas.supernet import supernet_evaluator
 
 GENOMES = 24
 

@@ -15,13 +15,13 @@ import torch
 from _line import report
 
 import eeviz as ee
-from eeviz.core.calibration import confidence_of
+from eeviz.core.table.calibration import confidence_of
+from eeviz.nas.cross_fitting import halves, solved
+from eeviz.nas.domain import Genome
+from eeviz.nas.extract import with_kept_exits
+from eeviz.nas.goal import Goal
+from eeviz.nas.supernet import supernet_evaluator
 from eeviz.nn.collect import collect, logits_of
-from eeviz.search.choose import with_kept_exits
-from eeviz.search.domain import Genome
-from eeviz.search.goal import Goal
-from eeviz.search.inner import halves, solved
-from eeviz.search.supernet import supernet_evaluator
 
 BATCH, ROUNDS = 256, 9
 SAVED = 0.5  # of the static network's MACs, on average, at least

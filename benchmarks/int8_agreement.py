@@ -11,8 +11,8 @@ import numpy as np
 import torch
 
 import eeviz as ee
-from eeviz import paths
-from eeviz.nn.export_int8 import agreement, export_int8, needs_reduced_range
+from eeviz.launch import paths
+from eeviz.nn.export.int8 import agreement, export_int8, needs_reduced_range
 from eeviz.nn.quantize import quantize
 
 

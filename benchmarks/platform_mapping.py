@@ -11,12 +11,12 @@ import _line
 import numpy as np
 
 import eeviz as ee
-from eeviz.core.mapping import COSTS
-from eeviz.core.metrics import paired_interval
-from eeviz.core.platform_sensitivity import sensitivity
-from eeviz.core.segments import Piece, Segments
-from eeviz.core.shortest import shortest_mapping
-from eeviz.nn.describe import describe
+from eeviz.core.network.segments import Piece, Segments
+from eeviz.core.platform.mapping import COSTS
+from eeviz.core.platform.sensitivity import sensitivity
+from eeviz.core.platform.shortest import shortest_mapping
+from eeviz.core.table.metrics import paired_interval
+from eeviz.nn.count.describe import describe
 
 PRESETS = ("cortex-m0-m4", "sensor-gateway-cloud")
 DROP, CLAIM, HALF = 0.005, 0.2, 0.5

@@ -13,8 +13,8 @@ import numpy as np
 from _line import report
 
 import eeviz as ee
-from eeviz.search import supernet as module
-from eeviz.search.supernet import CACHE_BYTES, supernet_evaluator
+from eeviz.nas import supernet as module
+from eeviz.nas.supernet import CACHE_BYTES, supernet_evaluator
 
 
 def replay(evaluator, genomes) -> tuple[float, float, list]:

@@ -23,11 +23,11 @@ from _answers import digest, kept
 from _verdict import claim
 
 import eeviz as ee
-from eeviz import paths
-from eeviz.core.baselines import global_threshold
-from eeviz.core.bits import FP32, Bits
-from eeviz.core.calibration import fit_temperature
-from eeviz.core.metrics import accuracy_interval, mean_interval
+from eeviz.core.network.bits import FP32, Bits
+from eeviz.core.solve.baselines import global_threshold
+from eeviz.core.table.calibration import fit_temperature
+from eeviz.core.table.metrics import accuracy_interval, mean_interval
+from eeviz.launch import paths
 from eeviz.nn.collect import collect
 from eeviz.nn.quantize import fine_tune, quantize
 
@@ -42,7 +42,7 @@ def of_demo():
 
 
 def of_folder(folder: Path):
-    from eeviz.nn.planned_file import load_network
+    from eeviz.nn.space_file import load_network
 
     dataset = json.loads((folder / "space.json").read_text("utf-8"))["dataset"]
     return load_network(folder), dataset, ee.load_dataset(dataset, "train").images[:256], folder, None

@@ -22,12 +22,12 @@ import torch
 from _line import report as line
 
 import eeviz as ee
-from eeviz.search.methods import method
-from eeviz.search.report import Report, difference, report, report_budgets
-from eeviz.search.resume import resume
-from eeviz.search.snapshot import joined_front
-from eeviz.search.store import Store
-from eeviz.search.supernet import IMAGES, supernet_evaluator
+from eeviz.nas.methods import method
+from eeviz.nas.report import Report, difference, report, report_budgets
+from eeviz.nas.resume import resume
+from eeviz.nas.snapshot import joined_front
+from eeviz.nas.store import Store
+from eeviz.nas.supernet import IMAGES, supernet_evaluator
 
 OURS, FIXED = "two-level", "two-level, fixed head"
 VARIANTS = {

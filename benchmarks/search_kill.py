@@ -22,8 +22,8 @@ _RUN = f"""
 import sys
 sys.path[:0] = [{str(ROOT / "tests")!r}, {str(ROOT)!r}]
 from search_fakes import SPACE, FakeEvaluator
-from eeviz.search.methods import method
-from eeviz.search.run import search
+from eeviz.nas.methods import method
+from eeviz.nas.run import search
 run = search(SPACE, method=method("two-level", max_exits=1, grid=6), evaluations={EVALUATIONS}, seed=5,
              store=sys.argv[1], evaluator=FakeEvaluator())
 print("ready", flush=True)
@@ -41,8 +41,8 @@ def start(path: Path) -> subprocess.Popen:
 def front_of(path: Path) -> list:
     """Candidates and points of the only run in a store."""
     sys.path[:0] = [str(ROOT / "tests"), str(ROOT)]
-    from eeviz.search.snapshot import joined_front
-    from eeviz.search.store import Store
+    from eeviz.nas.snapshot import joined_front
+    from eeviz.nas.store import Store
 
     store = Store(path)
     front = joined_front([candidate for candidate, _ in store.candidates(1)], "MACs")
@@ -52,7 +52,7 @@ def front_of(path: Path) -> list:
 
 def evaluated(path: Path) -> int:
     """How many evaluations the store holds."""
-    from eeviz.search.store import Store
+    from eeviz.nas.store import Store
 
     store = Store(path)
     try:

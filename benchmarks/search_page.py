@@ -19,7 +19,7 @@ from _line import report
 from playwright.sync_api import sync_playwright
 
 import eeviz
-from eeviz import serve
+from eeviz.launch import serve
 
 PRESSES, STOPS = 40, 3
 NOTEBOOK = """

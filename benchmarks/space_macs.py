@@ -10,8 +10,8 @@ import torch
 from _line import report
 
 import eeviz as ee
-from eeviz.nn.macs import macs
-from eeviz.nn.planned import build
+from eeviz.nn.build import build
+from eeviz.nn.count.macs import macs
 
 COUNT = 300
 SPACES = ("compact", "aebnas", "edanas", "nachos", "static")

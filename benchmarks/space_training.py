@@ -11,11 +11,11 @@ import torch
 from _line import report
 
 import eeviz as ee
-from eeviz.core.metrics import own_accuracy
+from eeviz.core.table.metrics import own_accuracy
+from eeviz.nn.build import build
 from eeviz.nn.collect import collect
 from eeviz.nn.learned import collect_learned, learned_loss
-from eeviz.nn.planned import build
-from eeviz.nn.training import Recipe, train
+from eeviz.nn.train.joint import Recipe, train
 
 SPACES = ("aebnas", "edanas", "nachos", "static", "compact")
 # without distillation: in so short a run the final exit has nothing to teach yet

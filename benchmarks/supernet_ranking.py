@@ -19,13 +19,13 @@ import torch
 from _line import RESULTS, report
 from scipy.stats import kendalltau
 
-from eeviz import paths
-from eeviz.core.space import SearchSpace
+from eeviz.core.space.space import SearchSpace
 from eeviz.datasets import load_dataset
-from eeviz.nn.planned import build
-from eeviz.nn.supernet import recalibrate
-from eeviz.nn.supernet_file import load_supernet
-from eeviz.nn.training import Recipe, evaluate, train
+from eeviz.launch import paths
+from eeviz.nn.build import build
+from eeviz.nn.supernet.file import load_supernet
+from eeviz.nn.supernet.supernet import recalibrate
+from eeviz.nn.train.joint import Recipe, evaluate, train
 
 ALONE = RESULTS / "supernet_ranking_alone.jsonl"
 FOLDER = paths.data() / "supernet" / "compact-fashion"

@@ -14,7 +14,7 @@ from _line import report, seconds
 from _tables import network_like
 
 from eeviz import ExitRecords, front, route
-from eeviz.core import baselines
+from eeviz.core.solve import baselines
 
 DROPS, BUDGETS = (0.0, 0.005, 0.01, 0.03, 0.1), (0.3, 0.5, 0.7)
 TABLES = 50

@@ -7,7 +7,7 @@ from _line import report, seconds
 from _tables import network_like
 
 from eeviz import Policy, route
-from eeviz.core.metrics import accuracy_interval, class_flow, saving
+from eeviz.core.table.metrics import accuracy_interval, class_flow, saving
 
 BATCH = 50
 

@@ -11,7 +11,7 @@ from _line import peak_megabytes, report, seconds
 from _tables import network_like
 
 from eeviz import front
-from eeviz.core.table import quantile_grid
+from eeviz.core.solve.grid import quantile_grid
 
 LOOPED = 200
 

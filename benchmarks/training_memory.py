@@ -2,7 +2,7 @@
 
 Steps of joint training on batches of 128 random images, one thread: a network of `zniber` with all exits (32 x 32) and the
 Fashion-MNIST demo's architecture. The same process steps as the C library would have it, with memory kept
-(`eeviz.nn.buffers`), and as before once more. Time is the process's own; memory is what it holds then, and after.
+(`eeviz.nn.train.malloc`), and as before once more. Time is the process's own; memory is what it holds then, and after.
 Run: python benchmarks/training_memory.py   (Linux with glibc)
 """
 
@@ -16,11 +16,11 @@ import _line
 import torch
 
 import eeviz as ee
-from eeviz.core.space import SearchSpace
-from eeviz.nn.buffers import buffers_kept
+from eeviz.core.space.space import SearchSpace
+from eeviz.nn.build import build
 from eeviz.nn.make_network import genome_of
-from eeviz.nn.planned import build
-from eeviz.nn.training import Recipe, joint_loss, optimizer_of
+from eeviz.nn.train.joint import Recipe, joint_loss, optimizer_of
+from eeviz.nn.train.malloc import buffers_kept
 
 STEPS = 5
 """Of which the first two do not count."""

@@ -12,8 +12,9 @@ import threading
 import webbrowser
 from pathlib import Path
 
-from eeviz import __version__, environment, paths, serve
-from eeviz.packages import install_state, is_installed, pip_line
+from . import __version__
+from .launch import environment, paths, serve
+from .launch.packages import install_state, is_installed, pip_line
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -65,7 +66,7 @@ def _parse(argv):
     if "search" in argv and "test" not in argv:  # the search itself knows what it takes, but its imports are heavy
         found.formatter_class = argparse.RawDescriptionHelpFormatter
         _need("pymoo", "Searches")
-        from eeviz.search.command import add_arguments
+        from .nas.command import add_arguments
 
         add_arguments(found)
     arguments, rest = parser.parse_known_args(argv)
@@ -202,7 +203,7 @@ def _install(arguments) -> int:
 
 
 def _search(arguments) -> int:
-    from eeviz.search.command import command
+    from .nas.command import command
 
     return command(arguments, _say)
 

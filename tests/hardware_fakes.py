@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from eeviz.core.plan import Plan
-from eeviz.core.records import ExitRecords
-from eeviz.core.space import SearchSpace
+from eeviz.core.network.plan import Plan
+from eeviz.core.space.space import SearchSpace
+from eeviz.core.table.records import ExitRecords
 from eeviz.datasets import Dataset
-from eeviz.ui.hardware.settings import OWN, Settings
+from eeviz.labs.hardware.settings import OWN, Settings
 
 SAMPLES = 600
 ASKED = Settings(OWN, max_drop=0.05)
@@ -39,8 +39,8 @@ def answers(data: Dataset, macs) -> ExitRecords:
 
 def network_and_answers():
     """(EarlyExitNetwork, records of its own answers, data, calibration images)."""
+    from eeviz.nn.build import build
     from eeviz.nn.collect import collect
-    from eeviz.nn.planned import build
 
     network, data = build(plan(), seed=0, mean=0.3, std=0.3).eval(), pictures()
     return network, collect(network, data), data, pictures(64, seed=2).images
@@ -48,9 +48,9 @@ def network_and_answers():
 
 def opened(subject, settings=ASKED, tmp_path=None):
     """A HardwareApp on one network, without a store, its work done on this thread."""
+    from eeviz.labs.hardware.networks import Networks
+    from eeviz.labs.hardware.state import HardwareState
     from eeviz.ui.hardware.app import HardwareApp
-    from eeviz.ui.hardware.networks import Networks
-    from eeviz.ui.hardware.state import HardwareState
 
     app = HardwareApp(HardwareState(settings), Networks(subject, tmp_path / "none.db"), inline=True)
     app.driver.look()

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from eeviz.core.calibration import BELOW_ONE
-from eeviz.core.records import ExitRecords
-from eeviz.core.space import SearchSpace
+from eeviz.core.space.space import SearchSpace
+from eeviz.core.table.calibration import BELOW_ONE
+from eeviz.core.table.records import ExitRecords
 from eeviz.datasets import Dataset
 
 SPACE = SearchSpace.preset("compact")
@@ -79,8 +79,8 @@ class FakeEvaluator:
         return Dataset(images, label, tuple("abcdefghij"), self.dataset, split, "made up")
 
     def network(self, genome, measure="max_probability", plan=None):
+        from eeviz.nn.build import build
         from eeviz.nn.learned import with_confidences
-        from eeviz.nn.planned import build
 
         network = build(plan or self.space.decode(genome).plan)
         return with_confidences(network) if measure == "learned" else network

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from eeviz.core.cost import Cost
-from eeviz.core.records import ExitRecords
+from eeviz.core.table.cost import Cost
+from eeviz.core.table.records import ExitRecords
 
 
 def random_records(seed=0, samples=300, exits=4, classes=5, levels=None, **fields) -> ExitRecords:
@@ -24,7 +24,7 @@ def random_records(seed=0, samples=300, exits=4, classes=5, levels=None, **field
 
 def random_policy(seed, exits=4, values=None):
     """Thresholds of all kinds: removed, 0, 1 and in between (from `values` where given, so that ties are met)."""
-    from eeviz.core.policy import Policy
+    from eeviz.core.table.policy import Policy
 
     rng = np.random.default_rng(seed)
     choices = []

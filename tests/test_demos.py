@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 import eeviz as ee
-from eeviz import paths
-from eeviz.core.tradeoff import static_curve
-from eeviz.demos import Demo, demos, load_demo
+from eeviz.catalogue import Demo, demos, load_demo
+from eeviz.core.solve.tradeoff import static_curve
+from eeviz.launch import paths
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +69,7 @@ def test_the_tables_agree_with_themselves(demo):
 
 
 def test_temperatures_were_fitted_on_validation(demo):
-    from eeviz.core.calibration import fit_temperature
+    from eeviz.core.table.calibration import fit_temperature
 
     fitted = fit_temperature(demo.validation.logits, demo.validation.label)
     np.testing.assert_allclose(demo.temperature, fitted, rtol=1e-3)
@@ -130,7 +130,7 @@ def test_the_manifest_carries_the_figures_of_the_tables(demo, manifest):
 
 
 def test_the_tuned_policy_saves_half_within_half_a_point_of_the_static_network(demo):
-    from eeviz.core.metrics import paired_interval
+    from eeviz.core.table.metrics import paired_interval
 
     reading = json.loads((demo.folder / "test_readings.json").read_text(encoding="utf-8"))[-1]
     routing, static = ee.route(demo.test, ee.Policy(reading["policy"])), demo.static[-1]
@@ -148,7 +148,7 @@ def test_the_policy_of_the_reading_is_what_tune_finds_on_validation(demo):
 
 def test_the_network_says_what_the_tables_say(demo):
     pytest.importorskip("torch")
-    from eeviz.nn.macs import macs
+    from eeviz.nn.count.macs import macs
 
     network = demo.network()
     assert macs(network).backbone.tolist() == demo.test.cost("macs").backbone.tolist()

@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from eeviz.environment import Environment, InstallError
-from eeviz.packages import InstallState, install_state
+from eeviz.launch.environment import Environment, InstallError
+from eeviz.launch.packages import InstallState, install_state
 
 PIP = """#!/bin/sh
 echo "$@" >> {calls}

@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from eeviz import packages
-from eeviz.packages import InstallState, install_state, require, state_folder, write_state
+from eeviz.launch import packages
+from eeviz.launch.packages import InstallState, install_state, require, state_folder, write_state
 
 
 @pytest.fixture
@@ -15,7 +15,7 @@ def locked(tmp_path):
     """A lock held by another process, as by one that installs."""
     state_folder(tmp_path).mkdir()
     code = (
-        "import sys; from eeviz.packages import try_lock;"
+        "import sys; from eeviz.launch.packages import try_lock;"
         "file = open(sys.argv[1], 'a+b'); try_lock(file); print('held', flush=True); sys.stdin.read()"
     )
     holder = subprocess.Popen(

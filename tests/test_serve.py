@@ -11,7 +11,7 @@ import urllib.request
 import psutil
 import pytest
 
-from eeviz import serve
+from eeviz.launch import serve
 
 
 def test_the_usual_port_is_taken_if_free_else_another():

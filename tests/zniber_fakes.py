@@ -2,15 +2,15 @@
 
 import numpy as np
 
-from eeviz.core.space import SearchSpace
+from eeviz.core.space.space import SearchSpace
 from eeviz.datasets import Dataset
 
 
 def noise_network(folder, monkeypatch, *, width=0.1, size=16, channels=1, classes=3, images=60, **evaluator):
     """A QuantizedEvaluator of a saved network; its data set, "noise", has `images` samples in every split."""
-    from eeviz.nn.planned import build
-    from eeviz.nn.planned_file import save_network
-    from eeviz.search import quantized
+    from eeviz.nas import quantized
+    from eeviz.nn.build import build
+    from eeviz.nn.space_file import save_network
 
     space = SearchSpace.preset("zniber", input=(channels, size, size), classes=classes, width=width)
     genome = (0, *[1] * 11, 0)

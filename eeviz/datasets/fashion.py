@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import paths
+from ..launch import paths
 from .base import Dataset, Remote, absent, cache_folder, fetch, split_indices
 
 

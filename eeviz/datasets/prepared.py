@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..packages import require
+from ..launch.packages import require
 from .base import cache_folder
 
 _SIDE, _ACROSS = 32, 100

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..packages import require
+from ..launch.packages import require
 from .base import Dataset, Remote, absent, fetch, located, split_indices, verify
 
 VALIDATION = 6_000

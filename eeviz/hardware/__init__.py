@@ -1,7 +1,7 @@
 """Where the figures of costs come from, beside `core.platform`: rooflines, ZigZag's accelerators, this machine, measured."""
 
-from ..core.platform import PRESETS, Platform
-from ..core.platform_file import READERS
+from ..core.platform.file import READERS
+from ..core.platform.platform import PRESETS, Platform
 from .accelerator import Accelerator
 from .host import Host
 from .named import name_of, named, names

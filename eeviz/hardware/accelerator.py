@@ -16,10 +16,10 @@ from types import MappingProxyType
 
 import numpy as np
 
-from ..core.bits import AnyBits, Bits, HeadBits
-from ..core.cost import Cost, ProductCost
-from ..core.workload import Operation, Step, Stream, Workload
-from ..packages import is_installed, pip_line
+from ..core.network.bits import AnyBits, Bits, HeadBits
+from ..core.network.workload import Operation, Step, Stream, Workload
+from ..core.table.cost import Cost, ProductCost
+from ..launch.packages import is_installed, pip_line
 from .layer_table import LayerTable
 from .provider import as_workload, joined
 from .table import ZIGZAG, Row, Table, shipped, shipped_table

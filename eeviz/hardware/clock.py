@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ..core.bits import FP32, INT8, Bits
-from ..core.cost import Cost
-from ..core.policy import Policy
-from ..packages import require
+from ..core.network.bits import FP32, INT8, Bits
+from ..core.table.cost import Cost
+from ..core.table.policy import Policy
+from ..launch.packages import require
 from .measured import REPEATS, WARM
 
 SAMPLES = 32  # of noise, for the ranges of int8 networks: times do not depend on them
@@ -55,7 +55,7 @@ def clock(
     """
     check_bits(bits)
     require("onnx", "onnxruntime", for_="measuring on this machine")
-    from ..nn.export_int8 import session_of
+    from ..nn.export.int8 import session_of
 
     yield "writing the network for onnxruntime", 0.0
     generator = np.random.default_rng(0)
@@ -73,8 +73,8 @@ def clock(
 
 
 def _written(network, bits: Bits, folder: Path, x: np.ndarray) -> tuple[str, ...]:
-    from ..nn.export import export
-    from ..nn.export_int8 import export_int8
+    from ..nn.export.int8 import export_int8
+    from ..nn.export.network import export
 
     policy = Policy((0.5,) * (network.exits_count - 1))
     if bits == FP32:

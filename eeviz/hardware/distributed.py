@@ -19,8 +19,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..packages import require
-from ..processes import end, start
+from ..launch.packages import require
+from ..launch.processes import end, start
 from .wire import HEADER, LOOPBACK, say
 
 TIMEOUT = 30.0

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from ..core.bits import AnyBits, Bits, HeadBits
-from ..core.cost import Cost, ProductCost
-from ..core.plan import Plan
+from ..core.network.bits import AnyBits, Bits, HeadBits
+from ..core.network.plan import Plan
+from ..core.table.cost import Cost, ProductCost
 from .clock import Clocked, check_bits, clock
 from .measured import ASSUMED_POWER, REPEATS
 from .provider import as_workload, joined
@@ -98,7 +98,7 @@ def _title(batch: int) -> str:
 
 @lru_cache(maxsize=8)
 def _of_plan(plan: Plan):
-    from ..nn.planned import build
+    from ..nn.build import build
 
     return build(plan).eval()
 

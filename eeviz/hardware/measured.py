@@ -11,9 +11,9 @@ from functools import cache
 
 import numpy as np
 
-from ..core.cost import Cost
-from ..core.platform import Platform, Processor
-from ..core.segments import Piece, Segments
+from ..core.network.segments import Piece, Segments
+from ..core.platform.platform import Platform, Processor
+from ..core.table.cost import Cost
 
 NAME = "this-host"
 REPEATS, WARM = 31, 3
@@ -47,8 +47,8 @@ def measure(network, batch: int = 1, x=None, repeats: int = REPEATS, measure: st
     """
     import torch
 
-    from ..core.calibration import confidence_of
-    from ..nn.describe import describe
+    from ..core.table.calibration import confidence_of
+    from ..nn.count.describe import describe
 
     if batch < 1 or repeats < 1:
         raise ValueError(f"batch and repeats must be at least 1, got {batch} and {repeats}.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import product
 
-from ..core.platform import Platform
+from ..core.platform.platform import Platform
 from .accelerator import Accelerator
 from .provider import CostProvider
 from .roofline import Roofline

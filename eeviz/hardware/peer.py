@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..core.calibration import confidence_of
+from ..core.table.calibration import confidence_of
 from .wire import LOOPBACK, end, receive, say, send
 
 BEAT_SECONDS = 0.25

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from ..core import platform_file
-from ..core.platform import Platform
-from ..packages import require
+from ..core.platform import file
+from ..core.platform.platform import Platform
+from ..launch.packages import require
 
 SUFFIXES = (".yaml", ".yml")
 
@@ -34,5 +34,5 @@ def save(platform: Platform, path) -> None:
     require("pyyaml", for_="writing a platform in YAML")
     import yaml
 
-    text = yaml.safe_dump(platform_file.to_dict(platform), sort_keys=False, allow_unicode=True)
+    text = yaml.safe_dump(file.to_dict(platform), sort_keys=False, allow_unicode=True)
     Path(path).write_text(text, "utf-8")

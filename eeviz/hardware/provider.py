@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-from ..core.bits import AnyBits, HeadBits
-from ..core.cost import Cost, ProductCost
-from ..core.plan import Plan
-from ..core.workload import Workload, workload_of
+from ..core.network.bits import AnyBits, HeadBits
+from ..core.network.plan import Plan
+from ..core.network.workload import Workload, workload_of
+from ..core.table.cost import Cost, ProductCost
 
 COSTS = ("latency", "energy", "energy x latency", "memory")
 
@@ -44,7 +44,7 @@ def as_workload(network) -> Workload:
     if isinstance(network, Plan):
         return workload_of(network)
     if hasattr(network, "segments") and hasattr(network, "branches"):
-        from ..nn.workload import workload
+        from ..nn.count.workload import workload
 
         return workload(network)
     raise ValueError(f"expected a Plan, a Workload or an EarlyExitNetwork, got {type(network).__name__}.")

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..core.bits import AnyBits, Bits, HeadBits
-from ..core.cost import Cost, ProductCost
-from ..core.platform import Platform, Processor
-from ..core.platform_cost import checked, homes, memory
-from ..core.segments import Segments
-from ..core.workload import Workload
+from ..core.network.bits import AnyBits, Bits, HeadBits
+from ..core.network.segments import Segments
+from ..core.network.workload import Workload
+from ..core.platform.cost import checked, homes, memory
+from ..core.platform.platform import Platform, Processor
+from ..core.table.cost import Cost, ProductCost
 from .provider import as_workload
 
 

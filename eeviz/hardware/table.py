@@ -13,9 +13,9 @@ from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 
-from .. import paths
-from ..core.bits import Bits
-from ..core.workload import Operation
+from ..core.network.bits import Bits
+from ..core.network.workload import Operation
+from ..launch import paths
 
 FORMAT, VERSION = "eeviz-layer-costs", 1
 ZIGZAG = "3.9.1"  # the version whose tables these are
@@ -100,7 +100,7 @@ def load(path: Path | str) -> Table:
     if zigzag != ZIGZAG:
         raise ValueError(
             f"{path} was made with zigzag-dse {zigzag}, this version of eeviz reads those of {ZIGZAG}, whose figures may "
-            "differ: make it again with python -m eeviz.hardware.make_table."
+            "differ: make it again with python -m recipes.make_table."
         )
     rows = {}
     for number, line in enumerate(lines[1:-1], 2):

@@ -13,9 +13,9 @@ from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
 
-from ..core.bits import Bits
-from ..core.workload import Operation
-from ..packages import require
+from ..core.network.bits import Bits
+from ..core.network.workload import Operation
+from ..launch.packages import require
 
 MAPPINGS = {  # accelerators that zigzag-dse describes, each with the spatial mapping it ships for it
     "tpu_like": "tpu_like",

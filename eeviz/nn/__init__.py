@@ -1,5 +1,5 @@
 """Networks, training and counting: the only part of eeviz that imports torch."""
 
-from eeviz.packages import require
+from ..launch.packages import require
 
 require("torch", "fvcore", "safetensors", for_="Running or training a network")

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 import numpy as np
 import torch
 
-from ..core.cost import Cost
-from ..core.records import ExitRecords
+from ..core.table.cost import Cost
+from ..core.table.records import ExitRecords
 from ..datasets import Dataset
-from .macs import macs
+from .count.macs import macs
 from .network import EarlyExitNetwork
 
 
@@ -37,7 +37,7 @@ def collect(
 ) -> ExitRecords:
     """Records of `network` on a data set, with its MACs as cost "macs" unless `costs` are given.
 
-    temperature : (E,) fitted on a validation split (`eeviz.core.calibration.fit_temperature`), or None for 1.
+    temperature : (E,) fitted on a validation split (`eeviz.core.table.calibration.fit_temperature`), or None for 1.
     thumbnails : keep the images. split : another name for the split. precision : np.float16 halves the stored logits;
     confidences are then those of the rounded logits, so that the table agrees with itself.
     """

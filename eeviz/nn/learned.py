@@ -14,14 +14,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..core.calibration import confidence_of, cumulative_confidence
-from ..core.cost import Cost
-from ..core.policy import Policy
-from ..core.records import ExitRecords
+from ..core.table.calibration import confidence_of, cumulative_confidence
+from ..core.table.cost import Cost
+from ..core.table.policy import Policy
+from ..core.table.records import ExitRecords
 from ..datasets import Dataset
-from .macs import macs
+from .count.macs import macs
 from .network import EarlyExitNetwork, rows
-from .training import Recipe, joint_loss
+from .train.joint import Recipe, joint_loss
 
 MEASURE = "learned, cumulative"
 

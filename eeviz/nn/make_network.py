@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ..core.space import SearchSpace
+from ..core.space.space import SearchSpace
 from ..datasets import load_dataset
-from .planned import build
-from .planned_file import save_network
-from .training import Recipe, train
+from .build import build
+from .space_file import save_network
+from .train.joint import Recipe, train
 
 
 def genome_of(space: SearchSpace, static: bool = False, options: Mapping[str, str] | None = None) -> tuple[int, ...]:

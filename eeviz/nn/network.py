@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from ..core.calibration import confidence_of
-from ..core.policy import Policy
+from ..core.table.calibration import confidence_of
+from ..core.table.policy import Policy
 
 
 @dataclass(frozen=True, eq=False)

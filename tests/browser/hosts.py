@@ -17,7 +17,7 @@ from pathlib import Path
 
 from jupyter_client import BlockingKernelClient
 
-from eeviz import serve
+from eeviz.launch import serve
 
 LOAD_SECONDS = 90.0  # a cold page with a 5 MB bundle on a busy machine
 REPLY_SECONDS = 30.0

@@ -4,10 +4,10 @@ import base64
 
 import numpy as np
 
-from eeviz.core.metrics import threshold_for_share
-from eeviz.core.policy import Policy
-from eeviz.core.records import Cost, ExitRecords
-from eeviz.ui.router import Router
+from eeviz.core.table.metrics import threshold_for_share
+from eeviz.core.table.policy import Policy
+from eeviz.core.table.records import Cost, ExitRecords
+from eeviz.ui.explorer.router import Router
 
 LOAD = """async (source) => {
   window.bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer;

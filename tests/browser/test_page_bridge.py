@@ -7,8 +7,8 @@ import psutil
 import pytest
 from playwright.sync_api import expect
 
-from eeviz.core.cost import Cost
-from eeviz.core.records import ExitRecords
+from eeviz.core.table.cost import Cost
+from eeviz.core.table.records import ExitRecords
 
 NEWS = ".ee-upload-news"
 

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import expect
 from router_page import demo, mount, sent, shown_result
 
-from eeviz.core.policy import Policy, route
+from eeviz.core.table.policy import Policy, route
 
 
 def test_everything_has_a_role_and_a_name(page):

@@ -5,8 +5,8 @@ import pytest
 from playwright.sync_api import expect
 from router_page import demo, mount, shown_result
 
-from eeviz.core.metrics import wilson
-from eeviz.core.policy import route
+from eeviz.core.table.metrics import wilson
+from eeviz.core.table.policy import route
 
 
 def test_the_headline_says_what_python_says(page):

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from router_page import load, text64
 
-from eeviz.core.metrics import wilson
-from eeviz.core.policy import Policy, route
-from eeviz.core.records import Cost, ExitRecords, ProductCost
-from eeviz.core.text import quantity
-from eeviz.ui.router import Router
+from eeviz.core.table.format import quantity
+from eeviz.core.table.metrics import wilson
+from eeviz.core.table.policy import Policy, route
+from eeviz.core.table.records import Cost, ExitRecords, ProductCost
+from eeviz.ui.explorer.router import Router
 
 TABLES = 2000
 LEVELS = np.float32([0, 0.1, 0.25, 0.3, 0.5, 0.7, 0.9, 0.99, 1])  # few, so that ties are everywhere

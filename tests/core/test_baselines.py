@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from tables import random_records
 
-from eeviz.core import baselines
-from eeviz.core.metrics import own_accuracy
-from eeviz.core.policy import Policy, check, route
-from eeviz.core.records import ExitRecords
+from eeviz.core.solve import baselines
+from eeviz.core.table.metrics import own_accuracy
+from eeviz.core.table.policy import Policy, check, route
+from eeviz.core.table.records import ExitRecords
 
 METHODS = list(baselines.POLICIES.values())
 

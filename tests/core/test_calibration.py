@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from eeviz.core import calibration
+from eeviz.core.table import calibration
 
 
 def test_measures_on_a_worked_example():

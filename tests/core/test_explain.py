@@ -6,11 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tables import random_policy, random_records
 
-from eeviz.core.calibration import BELOW_ONE
-from eeviz.core.cost import Cost
-from eeviz.core.explain import explain, leaving, spread
-from eeviz.core.policy import Policy, route
-from eeviz.core.records import ExitRecords
+from eeviz.core.solve.explain import explain, leaving, spread
+from eeviz.core.table.calibration import BELOW_ONE
+from eeviz.core.table.cost import Cost
+from eeviz.core.table.policy import Policy, route
+from eeviz.core.table.records import ExitRecords
 
 NAMES = ("Sandal", "Sneaker", "Boot")
 

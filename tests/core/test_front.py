@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eeviz.core.front import Front, Sieve, undominated
-from eeviz.core.policy import Policy
+from eeviz.core.solve.front import Front, Sieve, undominated
+from eeviz.core.table.policy import Policy
 
 
 def some_front():

@@ -22,7 +22,7 @@ CASES = {
 def compute(seed: int, exits: int, refine: bool) -> dict:
     from tables import random_records
 
-    from eeviz.core.thresholds import front
+    from eeviz.core.solve.thresholds import front
 
     records = random_records(seed, samples=200, exits=exits, levels=64)
     result = front(records, grid=12, refine=refine)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import eeviz as ee
-from eeviz.core.halves import crossed, split_in_two
+from eeviz.core.solve.cross_fit import crossed, split_in_two
 
 
 def table(n=400, seed=0, group=None):

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 import eeviz as ee
-from eeviz.core import baselines
-from eeviz.core.mapping import Mapping, assignments, best_mapping
-from eeviz.core.platform import Link, Platform, Processor
-from eeviz.core.platform_cost import HEADS, memory
-from eeviz.core.platform_sensitivity import sensitivity
-from eeviz.core.segments import Piece, Segments
-from eeviz.core.table import quantile_grid
+from eeviz.core.network.segments import Piece, Segments
+from eeviz.core.platform.cost import HEADS, memory
+from eeviz.core.platform.mapping import Mapping, assignments, best_mapping
+from eeviz.core.platform.platform import Link, Platform, Processor
+from eeviz.core.platform.sensitivity import sensitivity
+from eeviz.core.solve import baselines
+from eeviz.core.solve.grid import quantile_grid
 
 GRID = 4
 NODE = Processor(name="node", macs_per_s=1e6, active_power=0.01, idle_power=0.0005)

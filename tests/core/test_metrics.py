@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from tables import random_policy, random_records
 
-from eeviz.core import metrics
-from eeviz.core.policy import Policy, route
+from eeviz.core.table import metrics
+from eeviz.core.table.policy import Policy, route
 
 
 def test_wilson_is_the_published_interval():

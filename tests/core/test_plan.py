@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from eeviz.core.layers import (
+from eeviz.core.network.layers import (
     Activation,
     AveragePool,
     Block,
@@ -17,7 +17,7 @@ from eeviz.core.layers import (
     through,
     weighted,
 )
-from eeviz.core.plan import Head, Plan
+from eeviz.core.network.plan import Head, Plan
 
 
 def ending(name, classes=10):

@@ -6,9 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from eeviz.core.platform import Link, Platform, Processor
-from eeviz.core.platform_cost import memory, traffic
-from eeviz.core.segments import Piece, Segments
+from eeviz.core.network.segments import Piece, Segments
+from eeviz.core.platform.cost import memory, traffic
+from eeviz.core.platform.platform import Link, Platform, Processor
 
 SMALL = Processor(name="small", macs_per_s=1e6, active_power=0.01, idle_power=0.001, memory=10_000)
 BIG = Processor(

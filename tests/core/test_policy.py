@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tables import random_policy, random_records
 
-from eeviz.core.cost import Cost, ProductCost
-from eeviz.core.policy import Policy, route
-from eeviz.core.records import ExitRecords, balanced
+from eeviz.core.table.cost import Cost, ProductCost
+from eeviz.core.table.policy import Policy, route
+from eeviz.core.table.records import ExitRecords, balanced
 
 
 def reference(records, policy, cost="macs"):

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tables import random_records
 
-from eeviz.core.cost import Cost, ProductCost
-from eeviz.core.policy import Policy, route
-from eeviz.core.table import quantile_grid
-from eeviz.core.thresholds import front, tune
+from eeviz.core.solve.grid import quantile_grid
+from eeviz.core.solve.thresholds import front, tune
+from eeviz.core.table.cost import Cost, ProductCost
+from eeviz.core.table.policy import Policy, route
 
 NAME = "energy x latency"
 

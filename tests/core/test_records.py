@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tables import random_records
 
-from eeviz.core.cost import Cost, ProductCost
-from eeviz.core.records import ExitRecords
-from eeviz.core.records_file import loads
+from eeviz.core.table.cost import Cost, ProductCost
+from eeviz.core.table.records import ExitRecords
+from eeviz.core.table.records_file import loads
 
 COST = {"macs": Cost((1, 2), (1, 1))}
 GOOD = {"confidence": [[0.5, 0.6]], "predicted": [[0, 1]], "label": [1], "costs": COST}

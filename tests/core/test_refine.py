@@ -6,12 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tables import random_records
 
-from eeviz.core import baselines
-from eeviz.core.policy import Policy, route
-from eeviz.core.problem import Candidates, Problem
-from eeviz.core.records import balanced
-from eeviz.core.refine import Lines
-from eeviz.core.thresholds import front
+from eeviz.core.solve import baselines
+from eeviz.core.solve.lines import Lines
+from eeviz.core.solve.problem import Candidates, Problem
+from eeviz.core.solve.thresholds import front
+from eeviz.core.table.policy import Policy, route
+from eeviz.core.table.records import balanced
 
 
 def lines_by_route(records, thresholds, j):

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 import eeviz as ee
-from eeviz.core.mapping import Mapping
-from eeviz.core.platform import Link, Platform, Processor
-from eeviz.core.segments import Piece, Segments
-from eeviz.core.shortest import shortest_mapping
+from eeviz.core.network.segments import Piece, Segments
+from eeviz.core.platform.mapping import Mapping
+from eeviz.core.platform.platform import Link, Platform, Processor
+from eeviz.core.platform.shortest import shortest_mapping
 
 DROP = 0.03
 PAIR = Platform(

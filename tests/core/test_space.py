@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import eeviz as ee
-from eeviz.core.layers import Convolution, macs
-from eeviz.core.presets.compact import DESIGNS
-from eeviz.core.space import Gene, SearchSpace
+from eeviz.core.network.layers import Convolution, macs
+from eeviz.core.space.presets.compact import DESIGNS
+from eeviz.core.space.space import Gene, SearchSpace
 
 NAMES = ("compact", "aebnas", "edanas", "nachos", "static")
 SPACES = {name: ee.SearchSpace.preset(name) for name in NAMES}

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from tables import random_records
 
-from eeviz.core.cost import Cost
-from eeviz.core.metrics import own_accuracy
-from eeviz.core.policy import Policy, route
-from eeviz.core.records import ExitRecords
-from eeviz.core.thresholds import front, tune
+from eeviz.core.solve.thresholds import front, tune
+from eeviz.core.table.cost import Cost
+from eeviz.core.table.metrics import own_accuracy
+from eeviz.core.table.policy import Policy, route
+from eeviz.core.table.records import ExitRecords
 
 
 @pytest.fixture(scope="module")

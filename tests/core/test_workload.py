@@ -5,13 +5,13 @@ import pickle
 import numpy as np
 import pytest
 
-from eeviz.core.alive import alive
-from eeviz.core.bits import Bits
-from eeviz.core.layers import AveragePool, Block, Convolution, Linear, Resize, SqueezeExcite
-from eeviz.core.plan import Head, Plan
-from eeviz.core.presets.compact import compact_layers
-from eeviz.core.space import SearchSpace
-from eeviz.core.workload import Operation, Stream, Workload, steps_of, workload_of
+from eeviz.core.network.bits import Bits
+from eeviz.core.network.layers import AveragePool, Block, Convolution, Linear, Resize, SqueezeExcite
+from eeviz.core.network.liveness import alive
+from eeviz.core.network.plan import Head, Plan
+from eeviz.core.network.workload import Operation, Stream, Workload, steps_of, workload_of
+from eeviz.core.space.presets.compact import compact_layers
+from eeviz.core.space.space import SearchSpace
 
 
 @pytest.mark.parametrize("preset", ["compact", "aebnas", "edanas", "nachos", "static", "zniber"])

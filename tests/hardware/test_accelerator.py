@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 import eeviz.hardware.accelerator as accelerator
-from eeviz.core.bits import Bits
-from eeviz.core.space import SearchSpace
-from eeviz.core.workload import Operation, Stream, Workload, workload_of
+from eeviz.core.network.bits import Bits
+from eeviz.core.network.workload import Operation, Stream, Workload, workload_of
+from eeviz.core.space.space import SearchSpace
 from eeviz.hardware import table as tables
 from eeviz.hardware.accelerator import Accelerator
 from eeviz.hardware.named import name_of, named
-from eeviz.packages import is_installed
+from eeviz.launch.packages import is_installed
 
 EDGE = ("edge_tpu_like", "on-chip")
 
@@ -182,7 +182,7 @@ FEW = (
 
 @needs_zigzag
 def test_making_a_table_goes_on_where_it_was(folder):
-    from eeviz.hardware.make_table import fill
+    from recipes.make_table import fill
 
     path = folder / "edge_tpu_like.on-chip.jsonl"
     assert list(fill(path, *EDGE, FEW[:1], [Bits(8, 8)])) == [(1, 1)]
@@ -199,8 +199,8 @@ def test_making_a_table_goes_on_where_it_was(folder):
 @needs_zigzag
 @pytest.mark.parametrize(("entry", "words"), [("mapping", "mapping 'other'"), ("search", "search 'other'")])
 def test_a_table_made_otherwise_is_not_appended_to(folder, entry, words):
-    from eeviz.hardware.make_table import fill
     from eeviz.hardware.zigzag_model import SEARCH, facts
+    from recipes.make_table import fill
 
     path = folder / "edge_tpu_like.on-chip.jsonl"
     header = json.loads(tables.header(facts("edge_tpu_like"), SEARCH, "on-chip")) | {entry: "other"}

@@ -17,12 +17,12 @@ pytest.importorskip("onnx")
 from torch import nn  # noqa: E402
 
 import eeviz as ee  # noqa: E402
-from eeviz.core.mapping import Mapping  # noqa: E402
-from eeviz.core.platform import Platform  # noqa: E402
+from eeviz.core.platform.mapping import Mapping  # noqa: E402
+from eeviz.core.platform.platform import Platform  # noqa: E402
 from eeviz.hardware import wire  # noqa: E402
 from eeviz.hardware.distributed import PeerError, run_distributed  # noqa: E402
-from eeviz.nn.describe import describe  # noqa: E402
-from eeviz.nn.export import export  # noqa: E402
+from eeviz.nn.count.describe import describe  # noqa: E402
+from eeviz.nn.export.network import export  # noqa: E402
 from eeviz.nn.network import EarlyExitNetwork  # noqa: E402
 
 pytestmark = pytest.mark.slow

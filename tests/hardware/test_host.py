@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from eeviz.core.bits import FP32
-from eeviz.core.workload import Operation, Workload
+from eeviz.core.network.bits import FP32
+from eeviz.core.network.workload import Operation, Workload
 from eeviz.hardware import Host
 from eeviz.hardware.clock import Clocked
 from eeviz.hardware.host import Clocks

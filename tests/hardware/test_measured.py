@@ -11,7 +11,7 @@ torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
 
 import eeviz.hardware  # noqa: E402
-from eeviz.core.platform import Platform  # noqa: E402
+from eeviz.core.platform.platform import Platform  # noqa: E402
 from eeviz.hardware import measured  # noqa: E402
 from eeviz.hardware.platform_yaml import save  # noqa: E402
 from eeviz.nn.network import EarlyExitNetwork  # noqa: E402
@@ -90,7 +90,7 @@ def test_a_reading_is_a_median_of_computing_time():
 
 
 def test_latency_that_falls_is_made_monotone_with_a_warning():
-    from eeviz.core.cost import Cost
+    from eeviz.core.table.cost import Cost
 
     with pytest.warns(UserWarning, match="made monotone"):
         cost = Cost.measured([1e-3, 0.9e-3, 2e-3], [1e-5] * 3, unit="s")

@@ -6,14 +6,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from eeviz.core.bits import FP32, Bits
-from eeviz.core.cost import Cost, ProductCost
-from eeviz.core.platform import Platform, Processor
-from eeviz.core.platform_cost import memory
-from eeviz.core.space import SearchSpace
-from eeviz.core.workload import Operation, Stream, Workload, workload_of
+from eeviz.core.network.bits import FP32, Bits
+from eeviz.core.network.workload import Operation, Stream, Workload, workload_of
+from eeviz.core.platform.cost import memory
+from eeviz.core.platform.platform import Platform, Processor
+from eeviz.core.space.space import SearchSpace
+from eeviz.core.table.cost import Cost, ProductCost
 from eeviz.hardware import COSTS, Accelerator, Host, Roofline
-from eeviz.packages import is_installed
+from eeviz.launch.packages import is_installed
 
 M4 = Roofline(Platform.preset("cortex-m0-m4"))
 PROVIDERS = [M4, Accelerator("edge_tpu_like")]
@@ -48,7 +48,7 @@ def test_the_same_names_shapes_and_order(provider, plan):
 @pytest.mark.parametrize("provider", PROVIDERS, ids=lambda p: type(p).__name__)
 def test_plans_workloads_and_networks_cost_the_same(provider):
     pytest.importorskip("torch")
-    from eeviz.nn.planned import build
+    from eeviz.nn.build import build
 
     space = SearchSpace.preset("compact")
     plan = space.decode(space.sample(np.random.default_rng(7))).plan

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from eeviz.nn.known import BottleneckResNet
+from eeviz.nn.models.classifiers import BottleneckResNet
 
 
 class PlainCNN(nn.Module):
@@ -297,7 +297,7 @@ FAMILIES = {
     "signal": (SignalCNN, (1, 320)),
     "mixer": (TokenMixer, PICTURE),
 }
-"""Name -> (class, shape of one input); eeviz.nn.known adds residual, DS-CNN and heartbeat networks."""
+"""Name -> (class, shape of one input); eeviz.nn.models.classifiers adds residual, DS-CNN and heartbeat networks."""
 
 
 def make(name, seed=0):

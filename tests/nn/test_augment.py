@@ -16,7 +16,7 @@ import eeviz as ee  # noqa: E402
 from eeviz.datasets import Dataset  # noqa: E402
 from eeviz.nn.augment import AugmentRun, BranchRecipe, JointRecipe, JointRun  # noqa: E402
 from eeviz.nn.augment.run import spread  # noqa: E402
-from eeviz.nn.macs import macs  # noqa: E402
+from eeviz.nn.count.macs import macs  # noqa: E402
 
 from .architectures import make  # noqa: E402
 

@@ -10,12 +10,12 @@ torch = pytest.importorskip("torch")
 import torch.nn.functional as F  # noqa: E402
 from torch import nn  # noqa: E402
 
-from eeviz.core.policy import Policy  # noqa: E402
-from eeviz.nn import known  # noqa: E402
+from eeviz.core.table.policy import Policy  # noqa: E402
 from eeviz.nn.augment.branches import DESIGNS, build, designs_for  # noqa: E402
 from eeviz.nn.augment.graph import analyse, segment_macs  # noqa: E402
-from eeviz.nn.export import export  # noqa: E402
-from eeviz.nn.macs import count_macs  # noqa: E402
+from eeviz.nn.count.macs import count_macs  # noqa: E402
+from eeviz.nn.export.network import export  # noqa: E402
+from eeviz.nn.models import classifiers  # noqa: E402
 from eeviz.nn.network import EarlyExitNetwork  # noqa: E402
 
 from .architectures import FAMILIES, make  # noqa: E402
@@ -25,7 +25,7 @@ KNOWN = {"resnet20": (3, 32, 32), "ds-cnn-s": (1, 49, 10), "heartbeat-cnn": (3, 
 
 @functools.cache
 def analysed(name):
-    model, shape = (known.build(name), KNOWN[name]) if name in KNOWN else make(name)
+    model, shape = (classifiers.build(name), KNOWN[name]) if name in KNOWN else make(name)
     before = {key: value.clone() for key, value in model.state_dict().items()}
     return analyse(model, picture(shape)), before
 
@@ -268,14 +268,14 @@ def test_a_model_that_answers_at_random_is_found_out():
 
 
 def test_training_mode_is_refused_and_the_part_named():
-    model = known.build("resnet20")
+    model = classifiers.build("resnet20")
     model.layer2[1].bn1.train()
     with pytest.raises(ValueError, match=r"training mode \(layer2.1.bn1\).*model.eval"):
         analyse(model, picture((3, 32, 32)))
 
 
 def test_wrong_shape_and_wrong_class_count():
-    model = known.build("resnet20")
+    model = classifiers.build("resnet20")
     with pytest.raises(ValueError, match="does not run on an input of shape"):
         analyse(model, picture((1, 32, 32)))
     with pytest.raises(ValueError, match="10 logits, the data has 7 classes"):

@@ -10,8 +10,8 @@ torch = pytest.importorskip("torch")
 
 from safetensors.torch import save_file  # noqa: E402
 
-from eeviz.nn import known  # noqa: E402
-from eeviz.nn.macs import count_macs  # noqa: E402
+from eeviz.nn.count.macs import count_macs  # noqa: E402
+from eeviz.nn.models import classifiers  # noqa: E402
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ from eeviz.nn.macs import count_macs  # noqa: E402
     ],
 )
 def test_sizes(name, shape, least, most, parameters):
-    model = known.build(name)
+    model = classifiers.build(name)
     assert not model.training
     assert least < count_macs(model, torch.zeros(1, *shape)) < most
     if parameters:
@@ -36,7 +36,7 @@ def test_sizes(name, shape, least, most, parameters):
 
 def test_building_leaves_the_global_generator_alone_and_is_repeatable():
     state = torch.random.get_rng_state()
-    one, two = known.build("ds-cnn-s"), known.build("ds-cnn-s")
+    one, two = classifiers.build("ds-cnn-s"), classifiers.build("ds-cnn-s")
     assert torch.equal(state, torch.random.get_rng_state())
     assert all(torch.equal(a, b) for a, b in zip(one.parameters(), two.parameters(), strict=True))
 
@@ -44,19 +44,19 @@ def test_building_leaves_the_global_generator_alone_and_is_repeatable():
 @pytest.mark.parametrize("prefix", ["", "module.", "model.module."])
 @pytest.mark.parametrize("key", [None, "state_dict", "model"])
 def test_checkpoints_with_prefixes_and_wrappings(tmp_path, prefix, key):
-    model = known.build("ds-cnn-s", classes=3)
+    model = classifiers.build("ds-cnn-s", classes=3)
     state = {prefix + name: value + 1 for name, value in model.state_dict().items()}
     path = tmp_path / "weights.th"
     torch.save(state if key is None else {key: state, "epoch": 7}, path)
-    loaded = known.load("ds-cnn-s", path, classes=3).state_dict()
+    loaded = classifiers.load("ds-cnn-s", path, classes=3).state_dict()
     assert all(torch.equal(loaded[name], value + 1) for name, value in model.state_dict().items())
 
 
 def test_safetensors(tmp_path):
-    model = known.build("heartbeat-cnn")
+    model = classifiers.build("heartbeat-cnn")
     state = {name: value + 1 for name, value in model.state_dict().items()}
     save_file(state, tmp_path / "weights.safetensors")
-    loaded = known.load("heartbeat-cnn", tmp_path / "weights.safetensors").state_dict()
+    loaded = classifiers.load("heartbeat-cnn", tmp_path / "weights.safetensors").state_dict()
     assert all(torch.equal(loaded[name], value) for name, value in state.items())
 
 
@@ -78,38 +78,38 @@ def test_other_files_are_refused(tmp_path, content, words):
     path = tmp_path / "weights.th"
     torch.save(content, path)
     with pytest.raises(ValueError, match=words):
-        known.load("resnet20", path)
+        classifiers.load("resnet20", path)
 
 
 def test_damaged_and_missing_files(tmp_path):
     path = tmp_path / "weights.th"
     with pytest.raises(ValueError, match="does not exist"):
-        known.load("resnet20", path)
+        classifiers.load("resnet20", path)
     path.write_bytes(b"PK\x03\x04 not a checkpoint")
     with pytest.raises(ValueError, match=r"weights\.th"):
-        known.load("resnet20", path)
+        classifiers.load("resnet20", path)
     broken = tmp_path / "weights.safetensors"
     broken.write_bytes(b"\x10\0\0\0\0\0\0\0{}")
     with pytest.raises(ValueError, match="no readable checkpoint"):
-        known.load("resnet20", broken)
+        classifiers.load("resnet20", broken)
 
 
 def test_unknown_names_and_depths():
     with pytest.raises(ValueError, match="choose one of resnet20"):
-        known.build("resnet21")
+        classifiers.build("resnet21")
     with pytest.raises(ValueError, match="6 n \\+ 2"):
-        known.CifarResNet(21)
+        classifiers.CifarResNet(21)
 
 
 def test_intervals_are_folded_into_channels():
     beats, intervals = torch.randn(4, 256), torch.tensor([[0.8, 0.9]] * 4)
-    x = known.with_intervals(beats, intervals)
+    x = classifiers.with_intervals(beats, intervals)
     assert x.shape == (4, 3, 256)
     assert torch.equal(x[:, 0], beats)
     assert (x[:, 1] == 0.8).all()
-    assert known.build("heartbeat-cnn")(x).shape == (4, 4)
+    assert classifiers.build("heartbeat-cnn")(x).shape == (4, 4)
     with pytest.raises(ValueError, match="intervals"):
-        known.with_intervals(beats, torch.zeros(3, 2))
+        classifiers.with_intervals(beats, torch.zeros(3, 2))
 
 
 def test_published_weights_reach_their_accuracy():
@@ -126,7 +126,7 @@ def test_published_weights_reach_their_accuracy():
         pytest.skip("CIFAR-10 is not on this machine")
     from eeviz.nn.augment.inputs import samples_of
 
-    samples = samples_of(test, known.IMAGENET_MEAN, known.IMAGENET_STD)
+    samples = samples_of(test, classifiers.IMAGENET_MEAN, classifiers.IMAGENET_STD)
     with torch.no_grad():
-        predicted = known.load("resnet20", file)(samples.batch(np.arange(500))).argmax(dim=1).numpy()
+        predicted = classifiers.load("resnet20", file)(samples.batch(np.arange(500))).argmax(dim=1).numpy()
     assert 0.89 < (predicted == test.labels).mean() < 0.95

@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from eeviz.datasets import Dataset
-from eeviz.nn import bases
 from eeviz.nn.augment import analyse
 from eeviz.nn.augment.fused import fused, outputs
 from eeviz.nn.augment.inputs import samples_of
-from eeviz.nn.make_base import BaseRecipe, train_base
+from eeviz.nn.models import use_cases
+from recipes.make_base import BaseRecipe, train_base
 
 
 @pytest.fixture(scope="module")
@@ -30,16 +30,16 @@ def beats():
 def test_running_mean_is_the_plain_one():
     values = np.random.default_rng(1).normal(size=30)
     expected = [values[max(0, i - 9) : i + 1].mean() for i in range(30)]
-    assert np.allclose(bases.running_mean(values, 10), expected)
+    assert np.allclose(use_cases.running_mean(values, 10), expected)
 
 
 def test_a_heartbeats_input_does_not_know_later_beats(beats):
-    whole = bases.heartbeats(beats).images
+    whole = use_cases.heartbeats(beats).images
     changed = replace(beats, images=beats.images.copy(), extra={**beats.extra, "rr": beats.extra["rr"].copy()})
     for array in (changed.images, changed.extra["rr"]):
         array.flags.writeable = True
         array[40:80] = array[40:80] * 2  # the second half of the first record
-    after = bases.heartbeats(changed).images
+    after = use_cases.heartbeats(changed).images
     assert np.array_equal(after[:40], whole[:40])
     assert np.array_equal(after[80:], whole[80:])
     assert not np.array_equal(after[40:80], whole[40:80])
@@ -49,34 +49,34 @@ def test_a_heartbeats_input_does_not_know_later_beats(beats):
 
 def test_a_gain_of_the_amplifier_changes_nothing(beats):
     doubled = replace(beats, images=(beats.images * 2).astype(np.int16))
-    assert np.allclose(bases.heartbeats(doubled).images, bases.heartbeats(beats).images, atol=1e-5)
+    assert np.allclose(use_cases.heartbeats(doubled).images, use_cases.heartbeats(beats).images, atol=1e-5)
 
 
 def test_folds_share_no_speaker_and_stay_the_same():
     groups = np.array([f"{k:08x}" for k in range(200) for _ in range(3)])
-    folds = bases.speech_folds(groups)
+    folds = use_cases.speech_folds(groups)
     assert all(len(set(folds[groups == g])) == 1 for g in np.unique(groups))
-    assert set(folds) == set(range(bases.FOLDS))
-    assert np.array_equal(bases.speech_folds(groups[::-1]), folds[::-1])
+    assert set(folds) == set(range(use_cases.FOLDS))
+    assert np.array_equal(use_cases.speech_folds(groups[::-1]), folds[::-1])
 
 
 def test_draws_follow_the_shares(beats):
-    drawn = bases.drawn(beats, 4000, seed=1)
+    drawn = use_cases.drawn(beats, 4000, seed=1)
     shares = np.bincount(drawn.labels, minlength=4) / 4000
-    assert np.allclose(shares, [bases.SHARES[c] for c in drawn.classes], atol=0.03)
-    assert np.array_equal(drawn.labels, bases.drawn(beats, 4000, seed=1).labels)
+    assert np.allclose(shares, [use_cases.SHARES[c] for c in drawn.classes], atol=0.03)
+    assert np.array_equal(drawn.labels, use_cases.drawn(beats, 4000, seed=1).labels)
 
 
 def test_weights_make_accuracy_the_mean_recall(beats):
-    weight, right = bases.recall_weights(beats), np.random.default_rng(2).random(len(beats)) < 0.6
+    weight, right = use_cases.recall_weights(beats), np.random.default_rng(2).random(len(beats)) < 0.6
     recalls = [right[beats.labels == k].mean() for k in range(3)]
     assert np.isclose(np.average(right, weights=weight), np.mean(recalls))
 
 
 def test_variations_keep_shape_and_follow_their_generator(beats):
     for vary, x in (
-        (bases.vary_heartbeats, torch.from_numpy(bases.heartbeats(beats).images[:6].copy())),
-        (bases.vary_speech, torch.randn(6, 49, 40, 1).half()),
+        (use_cases.vary_heartbeats, torch.from_numpy(use_cases.heartbeats(beats).images[:6].copy())),
+        (use_cases.vary_speech, torch.randn(6, 49, 40, 1).half()),
     ):
         one, two, other = (vary(x, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))
         assert one.shape == x.shape
@@ -86,24 +86,24 @@ def test_variations_keep_shape_and_follow_their_generator(beats):
 
 
 def test_inputs_fit_the_networks(beats):
-    speech, heart = bases.BASES["speech"].build(), bases.BASES["ecg"].build()
-    assert speech(bases.Spectra()(np.zeros((2, 49, 40, 1), np.float16))).shape == (2, 12)
-    assert heart(bases.Heartbeats()(bases.heartbeats(beats).images[:2])).shape == (2, 4)
+    speech, heart = use_cases.BASES["speech"].build(), use_cases.BASES["ecg"].build()
+    assert speech(use_cases.Spectra()(np.zeros((2, 49, 40, 1), np.float16))).shape == (2, 12)
+    assert heart(use_cases.Heartbeats()(use_cases.heartbeats(beats).images[:2])).shape == (2, 4)
 
 
 def test_unknown_bases_are_refused_in_words():
     for name, fold in (("radio", 0), ("speech", 5), ("ecg", 1)):
         with pytest.raises(ValueError, match="choose speech"):
-            bases.load_base(name, fold)
+            use_cases.load_base(name, fold)
 
 
 def test_training_resumes_where_it_was_stopped(beats, tmp_path):
-    samples = samples_of(bases.heartbeats(beats), prepare=bases.Heartbeats())
+    samples = samples_of(use_cases.heartbeats(beats), prepare=use_cases.Heartbeats())
     recipe = BaseRecipe(epochs=2, batch=64, select=True)
 
     def trained(path, stop=None):
-        model = bases.BASES["ecg"].build(width=2)
-        for event in train_base(model, lambda epoch: samples, bases.vary_heartbeats, samples, None, recipe, path):
+        model = use_cases.BASES["ecg"].build(width=2)
+        for event in train_base(model, lambda epoch: samples, use_cases.vary_heartbeats, samples, None, recipe, path):
             if event.epoch == stop:
                 return None
         return model
@@ -116,7 +116,7 @@ def test_training_resumes_where_it_was_stopped(beats, tmp_path):
 
 
 def test_folded_segments_compute_the_same():
-    model = bases.BASES["speech"].build()
+    model = use_cases.BASES["speech"].build()
     x = torch.randn(70, 1, 49, 10)
     graph = analyse(model, x[:4], 12)
     segments = graph.segments([0, 2])

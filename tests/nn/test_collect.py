@@ -7,14 +7,15 @@ torch = pytest.importorskip("torch")
 
 import eeviz as ee  # noqa: E402
 from eeviz.datasets import Dataset  # noqa: E402
-from eeviz.nn import mobile, weights  # noqa: E402
+from eeviz.nn import network_file  # noqa: E402
 from eeviz.nn.collect import collect, logits_of, noisy  # noqa: E402
-from eeviz.nn.macs import macs  # noqa: E402
+from eeviz.nn.count.macs import macs  # noqa: E402
+from eeviz.nn.models import inverted_residuals
 
 
 @pytest.fixture(scope="module")
 def network():
-    return mobile.build(mobile.FASHION, seed=1)
+    return inverted_residuals.build(inverted_residuals.FASHION, seed=1)
 
 
 @pytest.fixture(scope="module")
@@ -70,23 +71,23 @@ def test_noise_is_seeded_and_of_the_strength_asked_for():
 
 
 def test_weights_come_back_without_pickle(network, dataset, tmp_path):
-    weights.save(network, mobile.FASHION, tmp_path)
-    again = weights.load(tmp_path)
+    network_file.save(network, inverted_residuals.FASHION, tmp_path)
+    again = network_file.load(tmp_path)
     assert not again.training
     assert (logits_of(again, dataset.images) == logits_of(network, dataset.images)).all()
 
 
 def test_weights_that_are_damaged_or_do_not_fit_are_refused_in_words(network, tmp_path):
     with pytest.raises(ValueError, match="no readable network"):
-        weights.load(tmp_path)
-    weights.save(network, mobile.static(mobile.FASHION), tmp_path)
+        network_file.load(tmp_path)
+    network_file.save(network, inverted_residuals.static(inverted_residuals.FASHION), tmp_path)
     with pytest.raises(ValueError, match="does not fit"):
-        weights.load(tmp_path)
-    weights.save(network, mobile.FASHION, tmp_path)
+        network_file.load(tmp_path)
+    network_file.save(network, inverted_residuals.FASHION, tmp_path)
     file = tmp_path / "weights.safetensors"
     file.write_bytes(file.read_bytes()[:-100])
     with pytest.raises(ValueError, match="no readable network"):
-        weights.load(tmp_path)
+        network_file.load(tmp_path)
 
 
 def test_records_survive_their_file(network, dataset, tmp_path):

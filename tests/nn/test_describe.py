@@ -7,14 +7,14 @@ torch = pytest.importorskip("torch")
 
 from torch import nn  # noqa: E402
 
-from eeviz.nn import mobile  # noqa: E402
-from eeviz.nn.describe import describe  # noqa: E402
-from eeviz.nn.macs import macs  # noqa: E402
+from eeviz.nn.count.describe import describe  # noqa: E402
+from eeviz.nn.count.macs import macs  # noqa: E402
+from eeviz.nn.models import inverted_residuals  # noqa: E402
 from eeviz.nn.network import EarlyExitNetwork  # noqa: E402
 
 
 def test_macs_equal_the_count():
-    network = mobile.build(mobile.FASHION)
+    network = inverted_residuals.build(inverted_residuals.FASHION)
     segments, counted = describe(network), macs(network)
     assert segments.macs.backbone.tolist() == counted.backbone.tolist()
     assert segments.macs.heads.tolist() == counted.heads.tolist()

@@ -15,17 +15,17 @@ pytest.importorskip("onnx")
 from torch import nn  # noqa: E402
 
 import eeviz as ee  # noqa: E402
-from eeviz.core.mapping import Mapping  # noqa: E402
-from eeviz.core.platform import Platform  # noqa: E402
-from eeviz.nn import mobile  # noqa: E402
-from eeviz.nn.describe import describe  # noqa: E402
-from eeviz.nn.export import check, export  # noqa: E402
+from eeviz.core.platform.mapping import Mapping  # noqa: E402
+from eeviz.core.platform.platform import Platform  # noqa: E402
+from eeviz.nn.count.describe import describe  # noqa: E402
+from eeviz.nn.export.network import check, export  # noqa: E402
+from eeviz.nn.models import inverted_residuals  # noqa: E402
 from eeviz.nn.network import EarlyExitNetwork  # noqa: E402
 
 
 @pytest.fixture(scope="module")
 def network():
-    made = mobile.build(mobile.FASHION, seed=3).eval()
+    made = inverted_residuals.build(inverted_residuals.FASHION, seed=3).eval()
     generator = torch.Generator().manual_seed(4)
     for module in made.modules():
         if isinstance(module, nn.BatchNorm2d):
@@ -40,7 +40,7 @@ def samples(network):
 
 
 def policy_of(network, samples, shares=(0.4, 0.5, 0.5), measure="max_probability", temperature=None):
-    from eeviz.core.calibration import confidence_of
+    from eeviz.core.table.calibration import confidence_of
 
     with torch.no_grad():
         sure = confidence_of(network(samples).numpy(), measure, temperature)
@@ -90,9 +90,9 @@ def test_the_runner_answers_as_the_network(network, samples, tmp_path, shares, m
 
 
 def test_the_runner_is_forty_lines():
-    from eeviz.nn import export as module
+    from eeviz.nn.export import network as module
 
-    with open(module.__file__.replace("export.py", "runner.py"), encoding="utf-8") as file:
+    with open(module.__file__.replace("network.py", "runner.py"), encoding="utf-8") as file:
         assert len(file.readlines()) <= 40
 
 

@@ -7,8 +7,8 @@ torch = pytest.importorskip("torch")
 
 from torch import nn  # noqa: E402
 
-from eeviz.nn import mobile  # noqa: E402
-from eeviz.nn.macs import count_macs, macs  # noqa: E402
+from eeviz.nn.count.macs import count_macs, macs  # noqa: E402
+from eeviz.nn.models import inverted_residuals  # noqa: E402
 from eeviz.nn.network import EarlyExitNetwork  # noqa: E402
 
 
@@ -94,7 +94,7 @@ def test_the_demo_network_by_hand():
     second = first + fused(7, 16, 40, 3) + inverted(7, 40, 40, 3)
     third = second + inverted(7, 40, 40, 3) + inverted(7, 40, 56, 4)
     last = third + 2 * inverted(7, 56, 56, 4)
-    cost = macs(mobile.build(mobile.FASHION))
+    cost = macs(inverted_residuals.build(inverted_residuals.FASHION))
     assert cost.backbone.tolist() == [first, second, third, last]
     heads = [
         pixels(7) * (16 * 9 + 16 * 64) + pixels(4) * (64 * 9 + 64 * 96) + 96 * 10,
@@ -106,13 +106,16 @@ def test_the_demo_network_by_hand():
 
 
 def test_static_networks_cost_what_the_design_calls_static():
-    static = macs(mobile.build(mobile.static(mobile.FASHION)))
-    assert static.static == macs(mobile.build(mobile.FASHION)).static
-    narrow = [macs(mobile.build(mobile.static(mobile.FASHION, w))).static for w in (0.5, 0.7, 1.0)]
+    static = macs(inverted_residuals.build(inverted_residuals.static(inverted_residuals.FASHION)))
+    assert static.static == macs(inverted_residuals.build(inverted_residuals.FASHION)).static
+    narrow = [
+        macs(inverted_residuals.build(inverted_residuals.static(inverted_residuals.FASHION, w))).static
+        for w in (0.5, 0.7, 1.0)
+    ]
     assert (np.diff(narrow) > 0).all()
 
 
 def test_counting_leaves_the_mode_alone():
-    network = mobile.build(mobile.FASHION).train()
+    network = inverted_residuals.build(inverted_residuals.FASHION).train()
     macs(network)
     assert network.training

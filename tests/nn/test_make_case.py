@@ -11,11 +11,12 @@ import pytest
 torch = pytest.importorskip("torch")
 
 import eeviz as ee  # noqa: E402
-from eeviz.core.calibration import fit_temperature  # noqa: E402
-from eeviz.core.metrics import own_accuracy  # noqa: E402
-from eeviz.core.segments import Segments  # noqa: E402
+from eeviz.core.network.segments import Segments  # noqa: E402
+from eeviz.core.table.calibration import fit_temperature  # noqa: E402
+from eeviz.core.table.metrics import own_accuracy  # noqa: E402
 from eeviz.datasets import Dataset  # noqa: E402
-from eeviz.nn import bases, make_base, make_case  # noqa: E402
+from eeviz.nn.models import use_cases
+from recipes import make_base, make_case  # noqa: E402
 
 sys.path.append(str(Path(__file__).resolve().parents[2] / "benchmarks"))
 
@@ -51,7 +52,7 @@ def small(monkeypatch):
     monkeypatch.setattr(make_case, "JOINT", replace(make_case.JOINT, epochs=1.0))
     groups = {"train": ["a", "b"], "validation": ["c"], "test": ["d"]}
     parts = tuple(clips(split, speakers) for split, speakers in groups.items())
-    monkeypatch.setattr(bases, "speech_parts", lambda fold: parts)
+    monkeypatch.setattr(use_cases, "speech_parts", lambda fold: parts)
 
 
 def test_heartbeats_from_base_to_records(small, tmp_path):

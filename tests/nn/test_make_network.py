@@ -5,10 +5,10 @@ import pytest
 
 pytest.importorskip("torch")
 
-from eeviz.core.space import SearchSpace
+from eeviz.core.space.space import SearchSpace
 from eeviz.datasets import Dataset
 from eeviz.nn import make_network
-from eeviz.nn.planned_file import load_network, load_space
+from eeviz.nn.space_file import load_network, load_space
 
 
 def test_trains_saves_and_resumes(tmp_path, monkeypatch, capsys):

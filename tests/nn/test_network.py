@@ -9,15 +9,15 @@ from torch import nn  # noqa: E402
 
 import eeviz as ee  # noqa: E402
 from eeviz.datasets import Dataset  # noqa: E402
-from eeviz.nn import mobile  # noqa: E402
 from eeviz.nn.collect import collect  # noqa: E402
+from eeviz.nn.models import inverted_residuals  # noqa: E402
 from eeviz.nn.network import EarlyExitNetwork  # noqa: E402
 
 
 @pytest.fixture(scope="module")
 def network():
     """Random weights and, so that folding and confidences have something to show, random batch norm statistics."""
-    made = mobile.build(mobile.FASHION, seed=3)
+    made = inverted_residuals.build(inverted_residuals.FASHION, seed=3)
     generator = torch.Generator().manual_seed(4)
     for module in made.modules():
         if isinstance(module, nn.BatchNorm2d):
@@ -140,7 +140,7 @@ def test_a_policy_of_another_length_is_refused(network, images):
 
 def test_inference_in_training_mode_is_refused(images):
     with pytest.raises(ValueError, match=r"call \.eval\(\)"):
-        mobile.build(mobile.FASHION).infer(images, ee.Policy((0.5, 0.5, 0.5)))
+        inverted_residuals.build(inverted_residuals.FASHION).infer(images, ee.Policy((0.5, 0.5, 0.5)))
 
 
 def test_segments_and_branches_must_agree():
@@ -158,17 +158,20 @@ def test_segments_and_branches_must_agree():
 )
 def test_architectures_that_cannot_be_built_are_refused(change, words):
     with pytest.raises(ValueError, match=words):
-        mobile.build({**mobile.FASHION, **change})
+        inverted_residuals.build({**inverted_residuals.FASHION, **change})
 
 
 def test_same_seed_same_weights():
-    first, again, other = (mobile.build(mobile.FASHION, seed=s).state_dict() for s in (0, 0, 1))
+    first, again, other = (inverted_residuals.build(inverted_residuals.FASHION, seed=s).state_dict() for s in (0, 0, 1))
     assert all(torch.equal(first[k], again[k]) for k in first)
     assert not torch.equal(first["segments.0.0.0.weight"], other["segments.0.0.0.weight"])
 
 
 def test_the_static_network_has_the_same_backbone():
-    network, static = mobile.build(mobile.FASHION), mobile.build(mobile.static(mobile.FASHION))
+    network, static = (
+        inverted_residuals.build(inverted_residuals.FASHION),
+        inverted_residuals.build(inverted_residuals.static(inverted_residuals.FASHION)),
+    )
     backbone = sum(p.numel() for s in network.segments for p in s.parameters())
     assert backbone == sum(p.numel() for s in static.segments for p in s.parameters())
     assert static.exits_count == 1

@@ -8,16 +8,16 @@ torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
 
 import eeviz as ee  # noqa: E402
-from eeviz.core.calibration import cumulative_confidence  # noqa: E402
-from eeviz.core.layers import Convolution, Linear, Resize, SqueezeExcite  # noqa: E402
-from eeviz.core.plan import Head, Plan  # noqa: E402
+from eeviz.core.network.layers import Convolution, Linear, Resize, SqueezeExcite  # noqa: E402
+from eeviz.core.network.plan import Head, Plan  # noqa: E402
+from eeviz.core.table.calibration import cumulative_confidence  # noqa: E402
 from eeviz.datasets import Dataset  # noqa: E402
+from eeviz.nn.build import build, named  # noqa: E402
 from eeviz.nn.collect import collect  # noqa: E402
+from eeviz.nn.count.macs import macs  # noqa: E402
 from eeviz.nn.learned import MEASURE, LearnedExitNetwork, collect_learned, learned_loss  # noqa: E402
-from eeviz.nn.macs import macs  # noqa: E402
 from eeviz.nn.network import EarlyExitNetwork  # noqa: E402
-from eeviz.nn.planned import build, named  # noqa: E402
-from eeviz.nn.training import Recipe, train  # noqa: E402
+from eeviz.nn.train.joint import Recipe, train  # noqa: E402
 
 COMPACT = ee.SearchSpace.preset("compact")
 NACHOS = ee.SearchSpace.preset("nachos")

@@ -8,18 +8,18 @@ torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
 
 import eeviz as ee  # noqa: E402
-from eeviz.core.bits import FP32, Bits  # noqa: E402
-from eeviz.core.policy import Policy  # noqa: E402
-from eeviz.core.space import SearchSpace  # noqa: E402
+from eeviz.core.network.bits import FP32, Bits  # noqa: E402
+from eeviz.core.space.space import SearchSpace  # noqa: E402
+from eeviz.core.table.policy import Policy  # noqa: E402
 from eeviz.datasets import Dataset  # noqa: E402
 from eeviz.hardware.accelerator import Accelerator  # noqa: E402
-from eeviz.nn.macs import macs  # noqa: E402
+from eeviz.launch.packages import is_installed  # noqa: E402
+from eeviz.nn.build import build  # noqa: E402
+from eeviz.nn.count.macs import macs  # noqa: E402
 from eeviz.nn.network import EarlyExitNetwork  # noqa: E402
-from eeviz.nn.planned import build  # noqa: E402
 from eeviz.nn.quantize import bit_records, fine_tune, quantize  # noqa: E402
 from eeviz.nn.quantize.fake import FakeActivation, FakeWeight  # noqa: E402
-from eeviz.nn.training import Recipe, StepEnd, evaluate  # noqa: E402
-from eeviz.packages import is_installed  # noqa: E402
+from eeviz.nn.train.joint import Recipe, StepEnd, evaluate  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -211,10 +211,10 @@ needs_runtime = pytest.mark.skipif(
 
 @needs_runtime
 def test_int8_files_predict_what_fake_quantization_predicts(demo, validation, images, tmp_path):
-    from eeviz.nn.export_int8 import agreement, export_int8, needs_reduced_range
+    from eeviz.nn.export.int8 import agreement, export_int8, needs_reduced_range
 
     reduced = needs_reduced_range()
-    done = export_int8(demo, Policy((0.9, None, 0.9)), tmp_path, images)
+    done = int8(demo, Policy((0.9, None, 0.9)), tmp_path, images)
     assert all((tmp_path / name).stat().st_size > 0 for name in done.files)
     found = agreement(quantize(demo, images, 8, reduce_range=reduced), tmp_path, validation.images[:500])
     assert found.share.shape == (3,)
@@ -226,11 +226,11 @@ def test_int8_files_predict_what_fake_quantization_predicts(demo, validation, im
 def test_vnni_is_read_from_the_processors_flags(monkeypatch):
     from pathlib import Path
 
-    from eeviz.nn import export_int8
+    from eeviz.nn.export import int8
 
-    monkeypatch.setattr(export_int8.platform, "machine", lambda: "x86_64")
+    monkeypatch.setattr(int8.platform, "machine", lambda: "x86_64")
     for flags, expected in (("flags : fpu avx2\n", True), ("flags : avx2 avx512_vnni\n", False)):
         monkeypatch.setattr(Path, "read_text", lambda *_, flags=flags: flags)
-        assert export_int8.needs_reduced_range() is expected
-    monkeypatch.setattr(export_int8.platform, "machine", lambda: "arm64")
-    assert export_int8.needs_reduced_range() is False
+        assert int8.needs_reduced_range() is expected
+    monkeypatch.setattr(int8.platform, "machine", lambda: "arm64")
+    assert int8.needs_reduced_range() is False

@@ -8,11 +8,13 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from eeviz.core.space import SearchSpace  # noqa: E402
+from eeviz.core.space.space import SearchSpace  # noqa: E402
 from eeviz.datasets import Dataset  # noqa: E402
-from eeviz.nn.depthwise import DepthwiseConvolution  # noqa: E402
-from eeviz.nn.planned import build, named  # noqa: E402
-from eeviz.nn.sandwich import (  # noqa: E402
+from eeviz.nn.build import build, named  # noqa: E402
+from eeviz.nn.supernet.depthwise import DepthwiseConvolution  # noqa: E402
+from eeviz.nn.supernet.file import load_supernet, save_supernet  # noqa: E402
+from eeviz.nn.supernet.supernet import Supernet, answers, calibrate, recalibrate, training_answers  # noqa: E402
+from eeviz.nn.supernet.training import (
     SandwichRecipe,
     draw_designs,
     heads_loss,
@@ -20,8 +22,6 @@ from eeviz.nn.sandwich import (  # noqa: E402
     sandwich_step,
     train_supernet,
 )
-from eeviz.nn.supernet import Supernet, answers, calibrate, recalibrate, training_answers  # noqa: E402
-from eeviz.nn.supernet_file import load_supernet, save_supernet  # noqa: E402
 
 SPACE = SearchSpace.preset("compact", input=(1, 20, 20), classes=3)
 RECIPE = SandwichRecipe(epochs=2, batch=16, learning_rate=0.02, random_subnets=1, shift=1, seed=5)

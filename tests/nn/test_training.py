@@ -8,11 +8,12 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from eeviz.datasets import Dataset  # noqa: E402
-from eeviz.nn import buffers, mobile  # noqa: E402
-from eeviz.nn.training import EpochEnd, Recipe, augment, evaluate, joint_loss, train  # noqa: E402
+from eeviz.nn.models import inverted_residuals  # noqa: E402
+from eeviz.nn.train import malloc
+from eeviz.nn.train.joint import EpochEnd, Recipe, augment, evaluate, joint_loss, train  # noqa: E402
 
 SMALL = {
-    **mobile.FASHION,
+    **inverted_residuals.FASHION,
     "input": [1, 12, 12],
     "classes": 3,
     "stem": 4,
@@ -42,7 +43,7 @@ def data():
 
 
 def run(architecture, data, recipe=RECIPE, checkpoint=None, stop=None):
-    network = mobile.build(architecture, seed=recipe.seed)
+    network = inverted_residuals.build(architecture, seed=recipe.seed)
     events = []
     for event in train(network, *data, recipe, checkpoint):
         events.append(event)
@@ -58,7 +59,7 @@ def same(first, second):
 
 
 def test_a_loss_that_is_not_finite_ends_training_before_its_step(data):
-    network, fresh = (mobile.build(SMALL, seed=7) for _ in range(2))
+    network, fresh = (inverted_residuals.build(SMALL, seed=7) for _ in range(2))
     nan = lambda net, x, labels, recipe: net(x).sum() * float("nan")  # noqa: E731
     with pytest.raises(ValueError, match="loss became nan in epoch 1: take a lower learning rate"):
         next(train(network, *data, RECIPE, loss_of=nan))
@@ -66,7 +67,7 @@ def test_a_loss_that_is_not_finite_ends_training_before_its_step(data):
         assert torch.equal(one, other)
 
 
-@pytest.mark.parametrize("architecture", [SMALL, mobile.static(SMALL)], ids=["early-exit", "static"])
+@pytest.mark.parametrize("architecture", [SMALL, inverted_residuals.static(SMALL)], ids=["early-exit", "static"])
 def test_learns_through_one_recipe(architecture, data, capsys):
     network, events = run(architecture, data, dataclasses.replace(RECIPE, epochs=8))
     assert min(events[-1].accuracy) > 0.9
@@ -110,7 +111,7 @@ def test_checkpoints_of_other_recipes_and_networks_are_refused(data, tmp_path):
     with pytest.raises(ValueError, match="another recipe"):
         run(SMALL, data, dataclasses.replace(RECIPE, epochs=9), checkpoint=path)
     with pytest.raises(ValueError, match="another network"):
-        run(mobile.static(SMALL), data, checkpoint=path)
+        run(inverted_residuals.static(SMALL), data, checkpoint=path)
 
 
 def test_checkpoints_load_without_pickle(data, tmp_path):
@@ -192,15 +193,15 @@ def test_memory_is_kept_while_training_runs_and_no_longer(data, monkeypatch):
         mallopt = staticmethod(lambda option, value: asked.append((option, value)))
         malloc_trim = staticmethod(lambda pad: asked.append("trim"))
 
-    monkeypatch.setattr(buffers, "_glibc", lambda: Library)
-    events = train(mobile.build(SMALL), *data, RECIPE, every=1)
+    monkeypatch.setattr(malloc, "_glibc", lambda: Library)
+    events = train(inverted_residuals.build(SMALL), *data, RECIPE, every=1)
     assert asked == []
     next(events)
-    assert asked == list(buffers.KEPT)
-    with buffers.buffers_kept():  # another training beside it
+    assert asked == list(malloc.KEPT)
+    with malloc.buffers_kept():  # another training beside it
         events.close()
-        assert asked == list(buffers.KEPT)
-    assert asked[len(buffers.KEPT) :] == [*buffers.USUAL, "trim"]
-    monkeypatch.setattr(buffers, "_glibc", lambda: None)  # musl, macOS, Windows
-    with buffers.buffers_kept():
+        assert asked == list(malloc.KEPT)
+    assert asked[len(malloc.KEPT) :] == [*malloc.USUAL, "trim"]
+    monkeypatch.setattr(malloc, "_glibc", lambda: None)  # musl, macOS, Windows
+    with malloc.buffers_kept():
         pass

@@ -5,17 +5,17 @@ import pytest
 import torch
 from torch import nn
 
-from eeviz.core.bits import Bits
-from eeviz.core.platform import Platform
-from eeviz.core.space import SearchSpace
-from eeviz.core.workload import Operation, Stream, workload_of
-from eeviz.demos import load_demo
+from eeviz.catalogue import load_demo
+from eeviz.core.network.bits import Bits
+from eeviz.core.network.workload import Operation, Stream, workload_of
+from eeviz.core.platform.platform import Platform
+from eeviz.core.space.space import SearchSpace
 from eeviz.hardware import Accelerator, Roofline
-from eeviz.nn.describe import describe
+from eeviz.nn.build import build
+from eeviz.nn.count.describe import describe
+from eeviz.nn.count.workload import workload
 from eeviz.nn.network import EarlyExitNetwork
-from eeviz.nn.planned import build
 from eeviz.nn.quantize import quantize
-from eeviz.nn.workload import workload
 
 
 @pytest.mark.parametrize("preset", ["compact", "aebnas", "nachos", "zniber"])

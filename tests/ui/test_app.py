@@ -9,12 +9,12 @@ import pytest
 from tables import random_records, with_logits
 
 import eeviz as ee
-from eeviz.core.cost import Cost
-from eeviz.core.policy import Policy, route
-from eeviz.core.records import ExitRecords
-from eeviz.ui.app import ExplorerApp
-from eeviz.ui.explorer import explore
-from eeviz.ui.state import ExplorerState
+from eeviz.core.table.cost import Cost
+from eeviz.core.table.policy import Policy, route
+from eeviz.core.table.records import ExitRecords
+from eeviz.ui.explorer.app import ExplorerApp
+from eeviz.ui.explorer.explorer import explore
+from eeviz.ui.explorer.state import ExplorerState
 
 
 @pytest.fixture
@@ -224,7 +224,7 @@ def test_the_demo_opens_and_its_code_line_is_complete():
 
 
 def test_a_product_cost_and_several_costs_can_be_chosen():
-    from eeviz.core.cost import ProductCost
+    from eeviz.core.table.cost import ProductCost
 
     energy, latency = Cost((1, 2, 3, 4), (0.1,) * 4, "mJ"), Cost((1, 2, 3, 4), (0.1,) * 4, "ms")
     costs = {"energy": energy, "energy x latency": ProductCost(energy, latency)}

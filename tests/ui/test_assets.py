@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from eeviz.ui import assets
+from eeviz.ui.page import assets
 
 ENTRIES = ["status.js", "page.js", "copyline.js", "upload.js", "gallery.js", "carrier.js", "figure.js", "router.js"]
 

@@ -11,11 +11,11 @@ from augment_fakes import fake, patches  # noqa: E402
 from safetensors.torch import save  # noqa: E402
 
 from eeviz.datasets import Dataset  # noqa: E402
-from eeviz.nn import known, loaded  # noqa: E402
-from eeviz.ui.augment import work  # noqa: E402
+from eeviz.labs.augment import session  # noqa: E402
+from eeviz.labs.augment.settings import UPLOADED, Settings  # noqa: E402
+from eeviz.labs.augment.state import AugmentState  # noqa: E402
+from eeviz.nn.models import classifiers, load  # noqa: E402
 from eeviz.ui.augment.app import AugmentApp  # noqa: E402
-from eeviz.ui.augment.settings import UPLOADED, Settings  # noqa: E402
-from eeviz.ui.augment.state import AugmentState  # noqa: E402
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def cifar(monkeypatch):
         split: Dataset(patches(n, seed), np.arange(n) % 10, tuple("abcdefghij"), "cifar10", split, "made up")
         for seed, (split, n) in enumerate({"train": 160, "test": 200}.items())
     }
-    monkeypatch.setattr(loaded, "load_dataset", lambda name, split: parts[split])
+    monkeypatch.setattr(load, "load_dataset", lambda name, split: parts[split])
     return parts
 
 
@@ -40,7 +40,7 @@ def started(name: str, data: bytes) -> AugmentApp:
 
 
 def test_a_checkpoint_in_safetensors_goes_all_the_way(cifar):
-    model = known.build("resnet20")
+    model = classifiers.build("resnet20")
     app = started("mine.safetensors", save(model.state_dict()))
     state, training = app.state, app.driver.training
     assert state.phase == "done", app.status.message
@@ -102,22 +102,22 @@ def test_damaged_and_foreign_checkpoints_are_refused_by_their_own_names(cifar, n
 def test_data_of_another_kind_and_data_that_is_not_there(tmp_path, monkeypatch):
     monkeypatch.setenv("EEVIZ_DATA", str(tmp_path))
     with pytest.raises(ValueError, match="resnet20 does not take samples of mit-bih: choose one of cifar10"):
-        loaded.from_checkpoint("resnet20", tmp_path / "a.pt", "mit-bih")
-    app = started("mine.safetensors", save(known.build("resnet20").state_dict()))
+        load.from_checkpoint("resnet20", tmp_path / "a.pt", "mit-bih")
+    app = started("mine.safetensors", save(classifiers.build("resnet20").state_dict()))
     assert app.state.phase == "failed"
     assert "cifar10" in app.status.message
 
 
 def test_a_training_that_was_killed_is_taken_up(tmp_path, monkeypatch):
     torch.set_num_threads(1)
-    monkeypatch.setattr(work, "CHECKPOINT_SECONDS", 0.0)
-    monkeypatch.setattr(work, "LEARNING_SECONDS", 0.0)
+    monkeypatch.setattr(session, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(session, "LEARNING_SECONDS", 0.0)
     parts = fake(384)
-    own = work.source_of(parts["model"], parts["calibration"], parts["training"], **parts["options"])
-    source = work.Source("toy", "toy's weights", own.load)
+    own = session.source_of(parts["model"], parts["calibration"], parts["training"], **parts["options"])
+    source = session.Source("toy", "toy's weights", own.load)
 
     def begun():
-        training = work.Training(source, Settings(UPLOADED), tmp_path)
+        training = session.Training(source, Settings(UPLOADED), tmp_path)
         training.open()
         return training, training.steps()
 

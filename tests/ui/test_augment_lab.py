@@ -14,15 +14,15 @@ pytest.importorskip("torch")
 import torch
 from augment_fakes import fake
 
-from eeviz.core.policy import route
-from eeviz.core.records import ExitRecords
+from eeviz.core.table.policy import route
+from eeviz.core.table.records import ExitRecords
+from eeviz.labs.augment import session
+from eeviz.labs.augment.settings import Settings
+from eeviz.labs.augment.state import AugmentState
 from eeviz.nn.augment import JointRecipe
-from eeviz.ui.augment import work
 from eeviz.ui.augment.app import AugmentApp
 from eeviz.ui.augment.drawing import drawn
 from eeviz.ui.augment.lab import augment_lab
-from eeviz.ui.augment.settings import Settings
-from eeviz.ui.augment.state import AugmentState
 
 ASKED = Settings("uploaded", "sensor-gateway-cloud", "latency", max_drop=0.05)
 
@@ -30,7 +30,7 @@ ASKED = Settings("uploaded", "sensor-gateway-cloud", "latency", max_drop=0.05)
 def source(**options):
     parts = fake(384)
     data = (parts[name] for name in ("calibration", "training", "report"))
-    return work.source_of(parts["model"], *data, **parts["options"], **options)
+    return session.source_of(parts["model"], *data, **parts["options"], **options)
 
 
 @pytest.fixture(scope="module")
@@ -152,7 +152,7 @@ def test_fine_tuning_goes_on_with_some_branches_and_counts_from_the_model_as_giv
     assert places == list(range(len(seen.anatomy.chosen))), "one design a location goes on"
     trained, model = seen.trained, fake(384)["model"]
     assert len(trained.accuracy) == len(seen.learning.accuracy) == len(places)
-    before = work.Training(source(), ASKED)
+    before = session.Training(source(), ASKED)
     before.open()
     values = before.run.calibration
     with torch.no_grad():
@@ -235,7 +235,9 @@ def test_records_and_onnx_are_files(done):
 def test_a_model_that_cannot_be_augmented_is_refused_in_words():
     model = fake(256)["model"].train()
     parts = fake(256)
-    app = AugmentApp(AugmentState(ASKED), work.source_of(model, parts["calibration"], **parts["options"]), inline=True)
+    app = AugmentApp(
+        AugmentState(ASKED), session.source_of(model, parts["calibration"], **parts["options"]), inline=True
+    )
     app.runline.press("start")
     assert app.state.phase == "failed"
     assert "training mode" in app.status.message

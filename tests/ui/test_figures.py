@@ -8,9 +8,9 @@ import plotly.graph_objects as go
 import pytest
 from ipywidgets import Widget
 
-from eeviz.ui import figures
-from eeviz.ui.figures import BUNDLE, Figure, carrier, dress, figure, template
-from eeviz.ui.theme import exit_colors
+from eeviz.ui.charts import figures
+from eeviz.ui.charts.figures import BUNDLE, Figure, carrier, dress, figure, template
+from eeviz.ui.charts.theme import exit_colors
 
 
 @pytest.fixture

@@ -5,11 +5,11 @@ import json
 import numpy as np
 import pytest
 
-from eeviz.core.cost import Cost
-from eeviz.core.policy import Policy, route
-from eeviz.core.records import ExitRecords
-from eeviz.ui.gallery import MANY, PACK, Gallery
-from eeviz.ui.guard import Status
+from eeviz.core.table.cost import Cost
+from eeviz.core.table.policy import Policy, route
+from eeviz.core.table.records import ExitRecords
+from eeviz.ui.explorer.gallery import MANY, PACK, Gallery
+from eeviz.ui.page.errors import Status
 
 POLICY = Policy((0.8, 0.6, None))
 NASTY = ("<img src=x onerror=alert(1)>", "b & c", "d")

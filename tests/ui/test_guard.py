@@ -6,8 +6,8 @@ import threading
 import pytest
 import traitlets
 
-from eeviz.ui import guard
-from eeviz.ui.guard import Status, guarded, in_words
+from eeviz.ui.page import errors
+from eeviz.ui.page.errors import Status, guarded, in_words
 
 
 @pytest.fixture
@@ -67,9 +67,9 @@ def test_success_takes_only_its_own_error_away(status):
 
 
 def test_logged_with_traceback_and_time(status, caplog, monkeypatch):
-    with caplog.at_level(logging.WARNING, logger="eeviz.ui.guard"):
+    with caplog.at_level(logging.WARNING, logger="eeviz.ui.page.errors"):
         guarded(status, fail_with(KeyError("x")))()
-        monkeypatch.setattr(guard, "SLOW", -1)
+        monkeypatch.setattr(errors, "SLOW", -1)
         guarded(status, lambda: None)()
     assert caplog.records[0].exc_info is not None
     assert "took" in caplog.records[1].getMessage()

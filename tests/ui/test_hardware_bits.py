@@ -9,18 +9,18 @@ from hardware_fakes import ASKED, answers, opened, pictures, plan
 from search_fakes import FakeEvaluator
 
 import eeviz as ee
-from eeviz.core.bits import Bits
-from eeviz.core.space import SearchSpace
-from eeviz.core.workload import workload_of
+from eeviz.core.network.bits import Bits
+from eeviz.core.network.workload import workload_of
+from eeviz.core.space.space import SearchSpace
 from eeviz.hardware import Accelerator
-from eeviz.search.points import Points
-from eeviz.search.situation import Candidate
-from eeviz.search.store import Store
+from eeviz.labs.hardware.networks import Networks
+from eeviz.labs.hardware.settings import own_words
+from eeviz.labs.hardware.state import HardwareState
+from eeviz.nas.pareto import Points
+from eeviz.nas.protocols import Candidate
+from eeviz.nas.store import Store
 from eeviz.ui.hardware.app import HardwareApp
 from eeviz.ui.hardware.lab import HardwareLab, own_network
-from eeviz.ui.hardware.networks import Networks
-from eeviz.ui.hardware.settings import own_words
-from eeviz.ui.hardware.state import HardwareState
 
 KEPT = ("exit A, 4 bits", "exit E, 8 bits")
 
@@ -28,7 +28,7 @@ KEPT = ("exit A, 4 bits", "exit E, 8 bits")
 @pytest.fixture(scope="module")
 def stored(tmp_path_factory):
     """A stored search of zniber whose best point keeps exit A at 4 bits and exit E at 8, the backbone at 4."""
-    from eeviz.core.records_file import dumps
+    from eeviz.core.table.records_file import dumps
 
     path = tmp_path_factory.mktemp("stored") / "zniber.db"
     evaluator = FakeEvaluator(space=SearchSpace.preset("zniber"))

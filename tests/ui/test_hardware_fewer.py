@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from hardware_fakes import ASKED, network_and_answers, opened, pictures, plan
 
-from eeviz.core.policy import route
-from eeviz.ui.hardware import fewer
+from eeviz.core.table.policy import route
+from eeviz.labs.hardware import bits
+from eeviz.labs.hardware.settings import FLOAT, OWN
 from eeviz.ui.hardware.lab import hardware_lab, own_network
-from eeviz.ui.hardware.settings import FLOAT, OWN
 
 pytest.importorskip("torch")
 
@@ -92,8 +92,8 @@ def test_fine_tuning_learns_answers_and_is_kept(tmp_path):
 def test_training_that_is_stopped_answers_with_what_it_has_learnt(tmp_path):
     network, records, data, calibration = network_and_answers()
     subject = own_network(network, records, data, calibration, pictures(256, seed=3))
-    trained, asked, events = fewer.Trained(), threading.Event(), []
-    for event in fewer.fine_tuned(subject, ("4/4", "4/4"), trained, 0, asked):
+    trained, asked, events = bits.Trained(), threading.Event(), []
+    for event in bits.fine_tuned(subject, ("4/4", "4/4"), trained, 0, asked):
         events.append(event)
         asked.set()
     assert trained.seen == 128  # one step of four
@@ -102,7 +102,7 @@ def test_training_that_is_stopped_answers_with_what_it_has_learnt(tmp_path):
     assert not trained.lock.locked()
     absent = dataclasses.replace(subject, training=lambda: (_ for _ in ()).throw(FileNotFoundError("Put it there.")))
     with pytest.raises(ValueError, match="Put it there"):
-        next(fewer.fine_tuned(absent, ("4/4", "4/4"), trained, 0, asked))
+        next(bits.fine_tuned(absent, ("4/4", "4/4"), trained, 0, asked))
 
 
 def test_stop_ends_a_measurement_and_keeps_what_is_known(tmp_path):

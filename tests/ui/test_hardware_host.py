@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from hardware_fakes import ASKED, answers, opened, pictures, plan
 
-from eeviz import packages
-from eeviz.core.bits import FP32, Bits
-from eeviz.core.workload import workload_of
+from eeviz.core.network.bits import FP32, Bits
+from eeviz.core.network.workload import workload_of
 from eeviz.hardware.clock import Clocked
-from eeviz.ui.hardware import work
+from eeviz.labs.hardware import session
+from eeviz.labs.hardware.settings import OWN, Settings
+from eeviz.launch import packages
 from eeviz.ui.hardware.lab import own_network
-from eeviz.ui.hardware.settings import OWN, Settings
 
 pytest.importorskip("torch")
 
@@ -35,7 +35,7 @@ def made_up_clock(network, bits, batches, repeats=31):
 
 def test_this_host_is_measured_beside_the_accelerators(app, monkeypatch):
     runs = []
-    monkeypatch.setattr(work, "clock", lambda *a, **k: runs.append(a[1]) or made_up_clock(*a, **k))
+    monkeypatch.setattr(session, "clock", lambda *a, **k: runs.append(a[1]) or made_up_clock(*a, **k))
     app.form.cost.value = "energy"
     app.form.accelerator.value = "this-host"
     state = app.state

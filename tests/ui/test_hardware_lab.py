@@ -7,18 +7,18 @@ import numpy as np
 import pytest
 from hardware_fakes import ASKED, answers, opened, pictures, plan
 
-from eeviz import paths
-from eeviz.core.bits import Bits
-from eeviz.core.policy import route
-from eeviz.core.workload import Operation, workload_of
+from eeviz.core.network.bits import Bits
+from eeviz.core.network.workload import Operation, workload_of
+from eeviz.core.table.policy import route
 from eeviz.hardware import Accelerator
 from eeviz.hardware import accelerator as module
-from eeviz.ui.hardware import work
+from eeviz.labs.hardware import session
+from eeviz.labs.hardware.networks import Networks
+from eeviz.labs.hardware.settings import Settings, from_query, to_code, to_query
+from eeviz.labs.hardware.state import HardwareState
+from eeviz.launch import paths
 from eeviz.ui.hardware.app import HardwareApp
 from eeviz.ui.hardware.lab import hardware_lab, own_network
-from eeviz.ui.hardware.networks import Networks
-from eeviz.ui.hardware.settings import Settings, from_query, to_code, to_query
-from eeviz.ui.hardware.state import HardwareState
 from eeviz.ui.hardware.views.depth import elsewhere
 
 EDGE = Accelerator("edge_tpu_like")
@@ -155,18 +155,18 @@ def test_a_layer_that_no_table_holds_is_told_in_the_page(app, monkeypatch):
 def test_layers_that_no_table_holds_are_computed_one_by_one(app, monkeypatch):
     subject = app.state.subject
     asked = dataclasses.replace(ASKED, bits="6/6", head_bits="6/6")
-    todo = work.unknown_layers(subject, asked)
+    todo = session.unknown_layers(subject, asked)
     assert len(todo) == len(set(todo))
     assert todo
     seen = []
     monkeypatch.setattr(Accelerator, "row", lambda self, step, bits: seen.append((step, bits)))
-    assert list(work.computed(subject, asked)) == [(i + 1, len(todo)) for i in range(len(todo))]
+    assert list(session.computed(subject, asked)) == [(i + 1, len(todo)) for i in range(len(todo))]
     assert seen == todo
-    assert work.unknown_layers(subject, ASKED) == []
+    assert session.unknown_layers(subject, ASKED) == []
 
 
 def test_an_accelerator_too_small_for_the_network_says_so(tmp_path):
-    from eeviz.core.workload import Workload
+    from eeviz.core.network.workload import Workload
 
     wide = Operation("conv", 64, 64, (224, 224), (1, 1))
     work_ = Workload(((wide,),), ((Operation("linear", 64, 10),),), (0,), 3 * 224 * 224)
@@ -221,8 +221,8 @@ def test_the_explorer_opens_with_the_accelerators_costs(app):
 def test_the_way_to_a_search_carries_hardware_and_cost(app):
     from html import unescape
 
-    from eeviz.ui.search.settings import Settings as SearchSettings
-    from eeviz.ui.search.settings import from_query as search_asked
+    from eeviz.labs.search.settings import Settings as SearchSettings
+    from eeviz.labs.search.settings import from_query as search_asked
 
     app.page.host = "voila"
     query = unescape(app.onward.value.split("search.ipynb?")[1].split('"')[0])
@@ -246,7 +246,7 @@ def test_undo_and_redo_go_through_the_settings(app):
 
 
 def test_networks_of_a_stored_search_come_with_the_exits_they_keep(tmp_path):
-    from eeviz.search.store import Store
+    from eeviz.nas.store import Store
 
     path = tmp_path / "store.db"
     shutil.copyfile(paths.data() / "searches" / "compact-fashion-mnist.db", path)

@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from eeviz.packages import InstallState
-from eeviz.ui import install_line as module
+from eeviz.launch.packages import InstallState
+from eeviz.ui.page import install_line as module
 
 
 @pytest.fixture

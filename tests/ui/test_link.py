@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eeviz.core.policy import Policy
-from eeviz.ui.link import Link, from_query, to_code, to_query
-from eeviz.ui.page import urlencode
+from eeviz.core.table.policy import Policy
+from eeviz.ui.explorer.link import Link, from_query, to_code, to_query
+from eeviz.ui.page.page import urlencode
 
 thresholds = st.lists(st.one_of(st.none(), st.floats(0, 1)), min_size=1, max_size=6)
 

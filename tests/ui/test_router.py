@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import traitlets
 
-from eeviz.core.policy import Policy
-from eeviz.core.records import Cost, ExitRecords, ProductCost, balanced
-from eeviz.ui.router import HIDEABLE, Router
-from eeviz.ui.theme import EXIT_COLORS, exit_colors, exit_dashes, exit_patterns
+from eeviz.core.table.policy import Policy
+from eeviz.core.table.records import Cost, ExitRecords, ProductCost, balanced
+from eeviz.ui.charts.theme import EXIT_COLORS, exit_colors, exit_dashes, exit_patterns
+from eeviz.ui.explorer.router import HIDEABLE, Router
 
 
 def make_records(samples=40, exits=4, seed=0, **fields):

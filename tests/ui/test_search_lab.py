@@ -12,16 +12,16 @@ import numpy as np
 import pytest
 from search_fakes import FakeEvaluator
 
-from eeviz.core.policy import Policy, route
-from eeviz.core.thresholds import tune
-from eeviz.search.inner import halves
+from eeviz.core.solve.thresholds import tune
+from eeviz.core.table.policy import Policy, route
+from eeviz.labs.explorable import branches_in_words, one_design_each, short_names
+from eeviz.labs.search.openings import Openings
+from eeviz.labs.search.race import Race
+from eeviz.labs.search.settings import Settings
+from eeviz.labs.search.state import SearchState
+from eeviz.nas.cross_fitting import halves
 from eeviz.ui.search.app import LabApp
 from eeviz.ui.search.lab import search_lab
-from eeviz.ui.search.opened import branches_in_words, one_design_each, short_names
-from eeviz.ui.search.openings import Openings
-from eeviz.ui.search.race import Race
-from eeviz.ui.search.settings import Settings
-from eeviz.ui.search.state import SearchState
 from eeviz.ui.search.table import key_of
 
 METHODS = ("aebnas", "nachos")
@@ -236,13 +236,13 @@ def downloaded(app, folder):
 
 def test_downloaded_weights_load_again_and_infer_alike(done, tmp_path):
     pytest.importorskip("torch")
-    from eeviz.nn import weights
+    from eeviz.nn import network_file
 
     done.driver.select(*next(m for m in done.state.lanes["aebnas"].front if m.candidate).key)
     chosen = done.state.selected
     path = downloaded(done, tmp_path)
     assert path.name == f"aebnas-{chosen.candidate}.zip"
-    again, network = weights.load(path), done.driver.network(chosen).eval()
+    again, network = network_file.load(path), done.driver.network(chosen).eval()
     images = done.driver.run_of("aebnas").evaluator.data("validation").images
     asked = Policy((0.1001,) * len(chosen.own_policy.thresholds))  # weights are untrained: some leave, some stay
     a, b = (net.infer(images, asked) for net in (again, network))
@@ -253,7 +253,7 @@ def test_downloaded_weights_load_again_and_infer_alike(done, tmp_path):
 
 def test_downloaded_weights_keep_learned_confidences(done, tmp_path):
     torch = pytest.importorskip("torch")
-    from eeviz.nn import weights
+    from eeviz.nn import network_file
     from eeviz.nn.learned import MEASURE
 
     for mark in done.state.lanes["nachos"].front:
@@ -262,7 +262,7 @@ def test_downloaded_weights_keep_learned_confidences(done, tmp_path):
         if chosen.own_policy.thresholds:
             break
     assert chosen.own_policy.thresholds
-    again, network = weights.load(downloaded(done, tmp_path)), done.driver.network(chosen)
+    again, network = network_file.load(downloaded(done, tmp_path)), done.driver.network(chosen)
     images = torch.rand(6, 28, 28).mul(255).byte().numpy()
     asked = Policy((0.5,) * len(chosen.own_policy.thresholds))
     a, b = (net.eval().infer(images, asked, MEASURE) for net in (again, network))
@@ -273,13 +273,13 @@ def test_downloaded_weights_keep_learned_confidences(done, tmp_path):
 @pytest.mark.parametrize(("name", "measure"), [("aebnas", "margin"), ("nachos", "learned, cumulative")])
 def test_fine_tuning_trains_the_network_and_selects_it(name, measure, tmp_path, monkeypatch):
     pytest.importorskip("torch")
-    from eeviz.nn import weights
-    from eeviz.search.run import SearchRun
+    from eeviz.nas.run import SearchRun
+    from eeviz.nn import network_file
 
     fake = FakeEvaluator()
 
     def fine_tuning(self, network, recipe):
-        from eeviz.nn.training import train
+        from eeviz.nn.train.joint import train
 
         data = fake.data()
         yield from train(network, data, data.head(40), replace(recipe, batch=60))
@@ -311,7 +311,7 @@ def test_fine_tuning_trains_the_network_and_selects_it(name, measure, tmp_path, 
     moved = app.driver.network(tuned.selection).state_dict()
     fresh = app.driver.run_of(name).network(tuned.selection.genome).state_dict()
     assert any(not np.array_equal(moved[key].numpy(), fresh[key].numpy()) for key in fresh)
-    again = weights.load(downloaded(app, tmp_path))
+    again = network_file.load(downloaded(app, tmp_path))
     images, policy = fake.data().images, tuned.selection.policy
     assert (
         again.infer(images, policy, measure).predicted == tuned.network.infer(images, policy, measure).predicted
@@ -447,8 +447,8 @@ def test_a_failed_evaluation_is_a_row_of_the_table_not_the_end(tmp_path):
 
 
 def test_the_search_that_ships_is_on_the_first_screen(tmp_path, monkeypatch):
-    from eeviz import paths
-    from eeviz.search.make_example import RECORDS, make
+    from eeviz.launch import paths
+    from recipes.make_example import RECORDS, make
 
     shipped = tmp_path / "shipped" / "searches" / "compact-fashion-mnist.db"
     shipped.parent.mkdir(parents=True)
@@ -484,7 +484,7 @@ def _stored(run, candidate):
 
 
 def test_missing_packages_are_named_with_the_command(monkeypatch, tmp_path):
-    from eeviz import packages
+    from eeviz.launch import packages
 
     monkeypatch.setattr(packages, "is_installed", lambda name: name != "pymoo")
     app = LabApp(SearchState(), Openings(tmp_path / "s.db"), inline=True)

@@ -2,11 +2,11 @@
 
 import pytest
 
-from eeviz.search.methods import METHODS as KNOWN
+from eeviz.labs.search.settings import METHODS, Settings, amount, from_query, short, to_code, to_query
+from eeviz.nas.methods import METHODS as KNOWN
 from eeviz.ui.search.lab import search_lab
 from eeviz.ui.search.palette import LOOKS
 from eeviz.ui.search.runline import _duration
-from eeviz.ui.search.settings import METHODS, Settings, amount, from_query, short, to_code, to_query
 
 SETTINGS = [
     Settings(),

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from tables import random_records, with_logits
 
-from eeviz.core.cost import Cost
-from eeviz.core.policy import Policy, route
-from eeviz.ui.state import ExplorerState, default_policy
+from eeviz.core.table.cost import Cost
+from eeviz.core.table.policy import Policy, route
+from eeviz.ui.explorer.state import ExplorerState, default_policy
 
 
 def test_the_routing_follows_the_policy():

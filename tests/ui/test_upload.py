@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eeviz.core.cost import Cost
-from eeviz.core.records import ExitRecords
-from eeviz.ui.guard import Status
-from eeviz.ui.upload import SLICE, Incoming, Upload
+from eeviz.core.table.cost import Cost
+from eeviz.core.table.records import ExitRecords
+from eeviz.ui.page.errors import Status
+from eeviz.ui.page.upload import SLICE, Incoming, Upload
 
 
 class Wire:

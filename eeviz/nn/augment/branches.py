@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..macs import count_macs
+from ..count.macs import count_macs
 from .graph import Location
 from .memory import CELLS, COARSE, MIDDLE, Digest, pooled
 

@@ -14,7 +14,7 @@ from math import prod
 import torch
 from torch import Tensor, fx, nn
 
-from ..macs import count_macs
+from ..count.macs import count_macs
 from .split import check_identical, free_nodes, overwritten, split
 from .trace import Traced, Value, trace
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..training import augment as mirrored_and_moved
+from ..train.joint import augment as mirrored_and_moved
 
 Prepare = Callable[[np.ndarray], Tensor]
 Vary = Callable[[Tensor, torch.Generator], Tensor]

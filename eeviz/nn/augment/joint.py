@@ -17,10 +17,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from ...core.metrics import own_accuracy
-from ..buffers import keeping_buffers
-from ..descent import parameter_groups, progress_of, warm_cosine, write_state
-from ..training import Recipe, joint_loss
+from ...core.table.metrics import own_accuracy
+from ..train.joint import Recipe, joint_loss
+from ..train.malloc import keeping_buffers
+from ..train.optim import parameter_groups, progress_of, warm_cosine, write_state
 from .branches import Sized
 from .inputs import Samples, Vary, samples_of, variation
 from .result import Augmentation, collecting, records_of

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from torch import Tensor, nn
 
-from ...core.policy import Policy
+from ...core.table.policy import Policy
 from ..network import EarlyExitNetwork, Inference
 from .inputs import Prepare
 

@@ -7,10 +7,10 @@ from typing import Any
 
 from torch import nn
 
-from ...core.placement import fitting
-from ...core.platform import Platform
-from ...core.segments import Segments
-from ..describe import describe
+from ...core.network.segments import Segments
+from ...core.platform.placement import fitting
+from ...core.platform.platform import Platform
+from ..count.describe import describe
 from ..network import EarlyExitNetwork
 
 

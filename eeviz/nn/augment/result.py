@@ -13,12 +13,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ...core.calibration import fit_temperature
-from ...core.cost import Cost
-from ...core.front import Front
-from ...core.policy import Policy
-from ...core.records import ExitRecords, balanced
-from ...core.thresholds import choose, front
+from ...core.solve.front import Front
+from ...core.solve.thresholds import choose, front
+from ...core.table.calibration import fit_temperature
+from ...core.table.cost import Cost
+from ...core.table.policy import Policy
+from ...core.table.records import ExitRecords, balanced
 from .branches import Sized
 from .fused import fused, outputs
 from .graph import Graph, Location
@@ -126,7 +126,7 @@ class Augmentation:
 
         policy : of these records; None: the mapping's, with its processors, else `best()`. See `nn.export.export`.
         """
-        from ..export import export
+        from ..export.network import export
 
         mapping = self.mapping if policy is None else None
         policy = policy or (self.best() if mapping is None else mapping.policy)

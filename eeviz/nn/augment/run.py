@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from ...core.calibration import MEASURES
+from ...core.table.calibration import MEASURES
 from . import branches as design_catalogue
 from .graph import Graph, Location, analyse, segment_macs
 from .inputs import Prepare, Vary, classes_of, samples_of, variation

@@ -20,8 +20,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..buffers import keeping_buffers
-from ..descent import parameter_groups, progress_of, warm_cosine, write_state
+from ..train.malloc import keeping_buffers
+from ..train.optim import parameter_groups, progress_of, warm_cosine, write_state
 from .branches import Sized
 from .fused import fused, outputs
 from .inputs import Samples

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 from torch.nn.utils import parametrize
 
-from ...core.bits import FP32, Bits, HeadBits, heads_at
+from ...core.network.bits import FP32, Bits, HeadBits, heads_at
 from ..network import EarlyExitNetwork, fold
 from .fake import FakeActivation
-from .places import quantized
+from .slots import quantized
 
 CHOICES = (8, 6, 4)  # bits of weights and of activations; 32 leaves them as they are
 CALIBRATION = 256  # images that ranges are taken from

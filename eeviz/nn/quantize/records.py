@@ -11,12 +11,12 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 import torch
 
-from ...core.bits import Bits
-from ...core.cost import Cost, ProductCost
-from ...core.records import ExitRecords
+from ...core.network.bits import Bits
+from ...core.table.cost import Cost, ProductCost
+from ...core.table.records import ExitRecords
 from ...datasets import Dataset
+from ..count.workload import workload
 from ..network import EarlyExitNetwork
-from ..workload import workload
 from .network import QuantizedNetwork, checked, quantize
 
 _CHUNK = 250

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from torch.nn.utils import parametrize
 
 from ...datasets import Dataset
-from ..training import EpochEnd, Recipe, StepEnd, train
+from ..train.joint import EpochEnd, Recipe, StepEnd, train
 from .fake import FakeWeight
 from .network import CALIBRATION, QuantizedNetwork
 

@@ -8,25 +8,26 @@ from pathlib import Path
 
 import ipywidgets as widgets
 
-from ... import packages
-from ...core.tradeoff import Point
-from ..assets import style as stylesheet
-from ..controls import heading, row
-from ..embedded import Embedded
-from ..foot import Foot
-from ..guard import Status, guarded
-from ..page import Page
-from ..search.views.chart import LabView
-from ..style import Style
-from . import strips, work
+from ...core.solve.tradeoff import Point
+from ...labs.augment import session
+from ...labs.augment.files import Files
+from ...labs.augment.settings import Settings, to_code, to_query
+from ...labs.augment.shipped import has_result
+from ...labs.augment.state import AugmentState
+from ...launch import packages
+from ..charts.style import Style
+from ..explorer.controls import heading, row
+from ..lab.embedded import Embedded
+from ..lab.view import LabView
+from ..page.assets import style as stylesheet
+from ..page.errors import Status, guarded
+from ..page.footer import Foot
+from ..page.page import Page
+from . import html
 from .driver import Driver
-from .files import Files
 from .form import Form
 from .panel import Panel
 from .runline import RunLine
-from .settings import Settings, to_code, to_query
-from .shipped import has_result
-from .state import AugmentState
 from .views import branches, front, sensitivity
 
 PARTS = ("form", "run", "platform", "tabs", "explorer", "code")
@@ -41,7 +42,7 @@ class AugmentApp:
     def __init__(
         self,
         state: AugmentState,
-        source: work.Source | None = None,
+        source: session.Source | None = None,
         *,
         folder: Path | None = None,
         hide=(),
@@ -58,7 +59,7 @@ class AugmentApp:
         self.panel, self.below = Panel(self), Embedded(self)
         self.depth, self.chart = LabView(self, branches.CHART), LabView(self, front.CHART)
         self.figures = LabView(self, sensitivity.CHART)
-        self.locations = widgets.HTML(strips.table(None))
+        self.locations = widgets.HTML(html.table(None))
         self.box = self._box()
         self._wire()
         self.depth.show()
@@ -120,12 +121,12 @@ class AugmentApp:
     def explore(self) -> None:
         """Open the records of the network on show in the explorer below."""
         one, trained = self._shown()
-        records, policy = work.chosen_alone(one.mapping.records(trained.records), one)
+        records, policy = session.chosen_alone(one.mapping.records(trained.records), one)
         training, report = self.driver.training, None
         if training is not None:
             records = training.with_pictures(records)
             read = training.report(one.mapping)
-            report = None if read is None else lambda: work.chosen_alone(read(), one)[0]
+            report = None if read is None else lambda: session.chosen_alone(read(), one)[0]
         self.below.show("the network decided on", records, policy, report, one.mapping.cost)
         self.status.info("The explorer is open below, at this network's thresholds and with the platform's costs.")
 
@@ -204,7 +205,7 @@ class AugmentApp:
         self.page.observe(g(lambda _: self._link(), "writing the link"), ["href", "query"])
 
     def _list(self) -> None:
-        self.locations.value = strips.table(self.state.anatomy)
+        self.locations.value = html.table(self.state.anatomy)
 
     def _link(self) -> None:
         settings: Settings = self.state.settings

@@ -8,12 +8,12 @@ import anywidget
 import numpy as np
 from traitlets import Bool, Dict, List, Unicode
 
-from ...core import text
-from ...core.platform_cost import homes
-from ...core.records import ExitRecords
-from ..assets import module, style
-from ..theme import exit_colors
-from .state import Configuration
+from ...core.platform.cost import homes
+from ...core.table import format
+from ...core.table.records import ExitRecords
+from ...labs.augment.state import Configuration
+from ..charts.theme import exit_colors
+from ..page.assets import module, style
 
 
 class MappingDrawing(anywidget.AnyWidget):
@@ -61,7 +61,7 @@ def drawn(one: Configuration, records: ExitRecords, key: str, title: str, told: 
     links = []
     for link in mapping.platform.links:
         share, sent = figures["crossing"][link.name], figures["traffic"][link.name]
-        words = [f"{text.percent(share)} cross", f"{_bytes(sent / share)} each"] if share else ["nothing crosses"]
+        words = [f"{format.percent(share)} cross", f"{_bytes(sent / share)} each"] if share else ["nothing crosses"]
         links.append({"name": link.name, "share": share, "words": words})
     return {
         "key": key, "title": title, "told": told, "processors": processors, "links": links, "exits": exits,
@@ -78,8 +78,8 @@ def summary(one: Configuration) -> str:
         if own:
             which = f"segment {own[0]}" if len(own) == 1 else f"segments {own[0]} to {own[-1]}"
             parts.append(f"{processor.name} runs {which}")
-    crossing = [f"{text.percent(share)} cross {name}" for name, share in figures["crossing"].items() if share]
-    leaving = [f"{text.percent(s)}" for s, k in zip(figures["share"], [*one.policy.kept, True], strict=True) if k]
+    crossing = [f"{format.percent(share)} cross {name}" for name, share in figures["crossing"].items() if share]
+    leaving = [f"{format.percent(s)}" for s, k in zip(figures["share"], [*one.policy.kept, True], strict=True) if k]
     return f"{'; '.join([*parts, *crossing])}. Leaving at the exits in order: {', '.join(leaving)}."
 
 
@@ -108,7 +108,7 @@ def _steps(one: Configuration, records: ExitRecords) -> tuple[list[dict], list[d
             final = k == len(kept) - 1
             name = "final" if final else f"exit {len(exits) + 1}"
             words = f"{name}: {records.exits[k]}" if not final else "final: the model's own classifier"
-            words += f", {text.percent(share[k])} of the samples leave"
+            words += f", {format.percent(share[k])} of the samples leave"
             words += "" if thresholds[k] is None else f" at confidence ≥ {thresholds[k]:.4g}"
             exits.append({"color": len(exits), "words": words})
             steps.append(
@@ -119,7 +119,7 @@ def _steps(one: Configuration, records: ExitRecords) -> tuple[list[dict], list[d
                     "reach": reach,
                     "color": len(exits) - 1,
                     "name": name,
-                    "leave": text.percent(share[k]),
+                    "leave": format.percent(share[k]),
                     "words": words,
                 }
             )
@@ -128,11 +128,11 @@ def _steps(one: Configuration, records: ExitRecords) -> tuple[list[dict], list[d
         if step["kind"] == "piece":
             first, last = step.pop("first"), step.pop("last")
             which = f"segment {first}" if first == last else f"segments {first} to {last}"
-            macs = text.quantity(step["macs"])
+            macs = format.quantity(step["macs"])
             step["label"], step["short"] = macs, macs.removesuffix(" MACs")
-            step["words"] = f"{which}: {macs}, run by {text.percent(step['reach'])} of the samples"
+            step["words"] = f"{which}: {macs}, run by {format.percent(step['reach'])} of the samples"
     return steps, exits
 
 
 def _bytes(size: float) -> str:
-    return text.quantity(float(size), "B")
+    return format.quantity(float(size), "B")

@@ -7,15 +7,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from ...core.platform import Platform
+from ...core.platform.platform import Platform
 from ...jobs import Job, JobState
-from ..guard import Status
-from . import work
-from .files import Files
-from .settings import HOST, Settings
-from .shipped import Shipped
-from .state import Anatomy, AugmentState, Beside, Decision, Learning, Static, Trained
-from .static import static_points
+from ...labs.augment import session
+from ...labs.augment.files import Files
+from ...labs.augment.settings import HOST, Settings
+from ...labs.augment.shipped import Shipped
+from ...labs.augment.state import Anatomy, AugmentState, Beside, Decision, Learning, Static, Trained
+from ...labs.augment.static import static_points
+from ..page.errors import Status
 
 
 class Driver:
@@ -28,7 +28,7 @@ class Driver:
         self, state: AugmentState, status: Status, files: Files, folder: Path | None = None, *, inline: bool = False
     ):
         self.state, self.status, self.files, self.folder = state, status, files, folder
-        self.training: work.Training | Shipped | None = None
+        self.training: session.Training | Shipped | None = None
         self._platforms: dict[str, Platform] = {}
         self._asked = threading.Event()  # a running job is asked to stop
         self._job = Job(self._take, self._ended, inline=inline)
@@ -44,7 +44,7 @@ class Driver:
         self.state.settings = settings
         self.state.forget()
         self.training = None
-        self._go("opening", lambda: self._open_and_train(work.Training(source, settings, self.folder), settings))
+        self._go("opening", lambda: self._open_and_train(session.Training(source, settings, self.folder), settings))
 
     def open_shipped(self, settings: Settings) -> None:
         """Show the result of the settings' model that ships, decided on anew for the settings' platform and cost."""
@@ -94,7 +94,7 @@ class Driver:
         if decision is None or not 0 <= index < len(decision.front):
             raise ValueError("there is no such point.")
         if state.selected is None or state.selected.index != index:
-            state.select(work.at(state.trained, decision, index))
+            state.select(session.at(state.trained, decision, index))
             self.follow_selection()
 
     def undo(self) -> None:
@@ -155,13 +155,13 @@ class Driver:
         self.state.phase = phase
         self._job.start(run)
 
-    def _open_and_train(self, training: work.Training, settings: Settings) -> Iterator:
+    def _open_and_train(self, training: session.Training, settings: Settings) -> Iterator:
         anatomy = training.open()
         self.training = training
         yield anatomy
         yield from self._train(training)
 
-    def _train(self, training: work.Training) -> Iterator:
+    def _train(self, training: session.Training) -> Iterator:
         if not self._asked.is_set():
             yield "training"
         yield from training.steps(self._asked.is_set)
@@ -184,7 +184,7 @@ class Driver:
         yield "deciding"
         platform = self._platform(settings)
         clocked = self.training.clocked() if settings.platform == HOST and self.training is not None else None
-        yield work.decided(trained, platform, settings, clocked)
+        yield session.decided(trained, platform, settings, clocked)
 
     def _platform(self, settings: Settings) -> Platform:
         given = self.files.platform_of(settings)
@@ -197,10 +197,10 @@ class Driver:
         return self._platforms[settings.platform]
 
     def _sensitivity(self, one, settings: Settings) -> Iterator:
-        yield one, work.sensitivity_of(self.state.trained, one, settings)
+        yield one, session.sensitivity_of(self.state.trained, one, settings)
 
     def _beside(self, trained: Trained, decision: Decision) -> Iterator:
-        yield work.beside(trained, decision)
+        yield session.beside(trained, decision)
         mapping = decision.mapping
         clocked = any(piece.seconds for piece in mapping.segments.pieces)
         yield Static(decision, static_points(decision.settings, mapping.platform, clocked))
@@ -226,7 +226,7 @@ class Driver:
         elif isinstance(result, Decision):
             state.forget(training=False)
             state.decision = result
-            state.select(work.at(state.trained, result, result.index), remember=False)
+            state.select(session.at(state.trained, result, result.index), remember=False)
             self.follow_selection()
             trained = state.trained
             self._path.start(lambda: self._beside(trained, result))

@@ -6,11 +6,11 @@ from html import escape
 
 import ipywidgets as widgets
 
-from ... import bases as base_models
-from ..controls import row
-from ..upload import SLICE, Upload
-from .files import ENDINGS
-from .settings import BITS, COSTS, EFFORTS, HOST, PLATFORMS, UPLOADED, Settings
+from ... import catalogue as base_models
+from ...labs.augment.files import ENDINGS
+from ...labs.augment.settings import BITS, COSTS, EFFORTS, HOST, PLATFORMS, UPLOADED, Settings
+from ..explorer.controls import row
+from ..page.upload import SLICE, Upload
 
 CHECKPOINT_LIMIT = 300 * SLICE
 PLATFORM_LIMIT = SLICE

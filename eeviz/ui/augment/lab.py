@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ..page import parameters
-from . import work
+from ...labs.augment import session
+from ...labs.augment.settings import Settings, from_query
+from ...labs.augment.state import AugmentState, Configuration, Decision, Trained
+from ..page.page import parameters
 from .app import PARTS, AugmentApp
-from .settings import Settings, from_query
-from .state import AugmentState, Configuration, Decision, Trained
 
 
 class AugmentLab:
@@ -152,7 +152,7 @@ def augment_lab(
     if not isinstance(model, str):
         if calibration is None:
             raise ValueError("a model of one's own needs calibration samples that it was not trained on.")
-        source = work.source_of(model, calibration, training, report, **(options or {}))
+        source = session.source_of(model, calibration, training, report, **(options or {}))
     given = Settings(
         model if source is None else "uploaded",
         platform,

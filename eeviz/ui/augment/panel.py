@@ -6,8 +6,8 @@ from html import escape
 
 import ipywidgets as widgets
 
-from ..controls import button, heading, row
-from . import strips
+from ..explorer.controls import button, heading, row
+from . import html
 from .drawing import MappingDrawing, drawn
 
 EMPTY = "When everything is decided, the network is drawn here on its processors: click any point of the chart above."
@@ -85,13 +85,13 @@ class Panel:
             self.drawing.show([])
             return
         records = state.trained.records
-        self.figures.value = strips.headline(one, state.trained.final)
+        self.figures.value = html.headline(one, state.trained.final)
         items = [drawn(one, records, "ours", "Decided together")]
         if beside is not None and beside.configuration is not None and beside.decision is state.decision:
-            items.append(drawn(beside.configuration, records, "path", "Shortest path", strips.gap(state)))
+            items.append(drawn(beside.configuration, records, "path", "Shortest path", html.gap(state)))
             self.gap.value = ""
         else:
-            self.gap.value = f'<p class="ee-sentence">{escape(strips.gap(state))}</p>'
+            self.gap.value = f'<p class="ee-sentence">{escape(html.gap(state))}</p>'
         self.drawing.show(items)
 
     def flags(self) -> None:

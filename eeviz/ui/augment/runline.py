@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ...bases import BASES
-from .. import runline
-from .settings import UPLOADED
-from .shipped import has_result
+from ...catalogue import BASES
+from ...labs.augment.settings import UPLOADED
+from ...labs.augment.shipped import has_result
+from ..lab import runline
 
 BUTTONS = (
     ("start", "▶ Start", "Read the model's graph, train branches, decide"),

@@ -8,25 +8,26 @@ from pathlib import Path
 
 import ipywidgets as widgets
 
-from ... import packages
-from ..assets import style as stylesheet
-from ..controls import button, heading, row
-from ..embedded import Embedded
-from ..foot import Foot
-from ..guard import Status, guarded, in_words
-from ..page import Page
-from ..search.views.chart import LabView
-from ..style import Style
-from . import strips, tables, work
+from ...labs.hardware import session
+from ...labs.hardware.bits import AMOUNTS
+from ...labs.hardware.networks import Networks
+from ...labs.hardware.settings import COSTS, Settings, hardware_words, to_code, to_query, word
+from ...labs.hardware.state import HardwareState
+from ...launch import packages
+from ..charts.style import Style
+from ..explorer.controls import button, heading, row
+from ..lab.embedded import Embedded
+from ..lab.view import LabView
+from ..page.assets import style as stylesheet
+from ..page.errors import Status, guarded, in_words
+from ..page.footer import Foot
+from ..page.page import Page
+from . import html, tables
 from .driver import Driver
-from .fewer import AMOUNTS
 from .form import Form
 from .hostline import HostLine
-from .networks import Networks
 from .rounding import EIGHT
 from .runline import RunLine
-from .settings import COSTS, Settings, hardware_words, to_code, to_query, word
-from .state import HardwareState
 from .views import bits, chosen, depth, fronts, shares
 
 PARTS = ("form", "bits", "tabs", "explorer", "code")
@@ -127,7 +128,7 @@ class HardwareApp:
         if state.fronts is None or state.subject is None:
             raise ValueError("there are no answers with costs to open: wait, or choose a network that has answers.")
         asked = state.settings
-        return work.exploring(state.subject, state.fronts, asked.pair, asked.cost, asked.max_drop)
+        return session.exploring(state.subject, state.fronts, asked.pair, asked.cost, asked.max_drop)
 
     # -- the page ---------------------------------------------------------------------------------------------------
     def _views(self) -> list[LabView]:
@@ -246,7 +247,7 @@ class HardwareApp:
         state = self.state
         self.runline.follow()
         self.hostline.follow()
-        self.strip.value, self.notes.value = strips.headline(state), strips.notes(state)
+        self.strip.value, self.notes.value = html.headline(state), html.notes(state)
         words = f'<span class="ee-sentence">{escape(state.words)}</span>' if state.words else ""
         self.doing.value = f'<div role="status" aria-live="polite" style="min-height:20px">{words}</div>'
         none = state.fronts is None
@@ -268,7 +269,7 @@ class HardwareApp:
         settings: Settings = self.state.settings
         query = to_query(settings) | ({"projector": "1"} if self.state.projector else {})
         self.foot.link(to_code(settings), query)
-        self.onward.value = strips.onward(settings, self.page.host, self.state.subject)
+        self.onward.value = html.onward(settings, self.page.host, self.state.subject)
 
     def _dress(self) -> None:
         self.foot.dress()

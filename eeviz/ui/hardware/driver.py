@@ -7,13 +7,13 @@ from collections.abc import Iterator
 
 from ...hardware.clock import Clocked
 from ...jobs import Job, JobState
-from ..guard import Status, in_words
-from . import fewer, work
-from .networks import Networks
+from ...labs.hardware import bits, session
+from ...labs.hardware.networks import Networks
+from ...labs.hardware.settings import FLOAT, HOSTS, Settings, accelerators
+from ...labs.hardware.state import Fronts, HardwareState, Machine, Reading
+from ...labs.hardware.subject import Subject
+from ..page.errors import Status, in_words
 from .rounding import Rounding
-from .settings import FLOAT, HOSTS, Settings, accelerators
-from .state import Fronts, HardwareState, Machine, Reading
-from .subject import Subject
 
 SAYING_SECONDS = 0.25
 """The page hears of layers and passes at most this often."""
@@ -107,17 +107,17 @@ class Driver:
         if asked.batch:
             yield from self._clock(subject, asked, anew)
         said = 0.0
-        for done, total in work.computed(subject, asked):
+        for done, total in session.computed(subject, asked):
             if time.monotonic() - said > SAYING_SECONDS:
                 said = time.monotonic()
                 yield "looking", f"zigzag-dse computes layers that no table holds: {done} of {total} …"
-        yield work.reading(subject, asked, self.state.clocked)
+        yield session.reading(subject, asked, self.state.clocked)
         yield from self._solve(subject, asked)
 
     def _clock(self, subject: Subject, asked: Settings, anew: bool) -> Iterator:
         """Clock the network on this host, unless that was done in this visit."""
         said = 0.0
-        for event in work.clocked(subject, asked, () if anew else self.state.clocked):
+        for event in session.clocked(subject, asked, () if anew else self.state.clocked):
             if isinstance(event, Clocked):
                 yield event
             elif time.monotonic() - said > SAYING_SECONDS:
@@ -133,18 +133,17 @@ class Driver:
             key = (*asked.read, used, clocks if asked.batch else ())
             if key not in self._fronts:
                 yield "solving", "Solving thresholds under every cost …"
-                self._fronts[key] = work.fronts(records, reading.costs, used is not None)
+                self._fronts[key] = session.fronts(records, reading.costs, used is not None)
             yield self._fronts[key]
         yield "solving", "The same network on other processors …"
         machines = []
-        for name in (*accelerators(), *(HOSTS if clocks else ()), *work.platforms()):
-            machines.append(work.machine(subject, asked, records, name, clocks))
+        for name in (*accelerators(), *(HOSTS if clocks else ()), *session.platforms()):
+            machines.append(session.machine(subject, asked, records, name, clocks))
             yield tuple(machines)
         known = self.state.answers
         if FLOAT in known:
             yield [
-                fewer.rounded(subject, known[FLOAT], answers, asked, clocks)
-                for answers in fewer.in_order(known.values())
+                bits.rounded(subject, known[FLOAT], answers, asked, clocks) for answers in bits.in_order(known.values())
             ]
 
     def _take(self, result) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ipywidgets as widgets
 
-from ..controls import button, row
-from .settings import HOSTS, Settings, accelerators, fitting, hardware_words, word
+from ...labs.hardware.settings import HOSTS, Settings, accelerators, fitting, hardware_words, word
+from ..explorer.controls import button, row
 
 
 class Form:

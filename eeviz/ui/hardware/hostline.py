@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ...core import text
-from .. import runline
+from ...core.table import format
+from ..lab import runline
 
 BUTTONS = (
     ("clock", "▶ Measure this host", "Run every segment and exit in onnxruntime, warm, and take the median"),
@@ -33,7 +33,7 @@ class HostLine(runline.RunLine):
             allowed = ["clock"]
             words = (
                 "Median of warm repeats on one thread, kept while the page is open; their middle halves span up to "
-                f"{text.percent(spread, 0)}."
+                f"{format.percent(spread, 0)}."
             )
         with self.hold_sync():
             self.layout.display = None if state.settings.batch else "none"

@@ -6,17 +6,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from ...core.plan import Plan
-from ...core.records import ExitRecords
+from ...core.network.plan import Plan
+from ...core.table.records import ExitRecords
 from ...hardware.clock import Clocked
 from ...hardware.provider import as_workload
-from ..page import parameters
+from ...labs.hardware.bits import AMOUNTS
+from ...labs.hardware.networks import Networks
+from ...labs.hardware.settings import OWN, Settings, from_query
+from ...labs.hardware.state import Fronts, HardwareState, Reading
+from ...labs.hardware.subject import Subject
+from ..page.page import parameters
 from .app import PARTS, HardwareApp
-from .fewer import AMOUNTS
-from .networks import Networks
-from .settings import OWN, Settings, from_query
-from .state import Fronts, HardwareState, Reading
-from .subject import Subject
 
 
 class HardwareLab:

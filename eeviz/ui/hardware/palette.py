@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from ..charts.theme import exit_colors, exit_patterns
 from ..search.palette import Look
-from ..theme import exit_colors, exit_patterns
 
 BACKBONE = {"light": ("#8a8f98", "#a9aeb6"), "dark": ("#868c96", "#666c76")}
 """Segments, in turn."""

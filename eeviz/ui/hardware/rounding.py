@@ -6,13 +6,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 
-from ...core.policy import Policy
+from ...core.table.policy import Policy
 from ...jobs import Job, JobState
-from ..guard import Status
-from . import fewer, int8
-from .settings import FLOAT, PAIRS, pair_words
-from .state import Answers, HardwareState
-from .subject import Subject
+from ...labs.hardware import bits, int8
+from ...labs.hardware.settings import FLOAT, PAIRS, pair_words
+from ...labs.hardware.state import Answers, HardwareState
+from ...labs.hardware.subject import Subject
+from ..page.errors import Status
 
 SAYING_SECONDS = 0.2
 """The page hears of steps at most this often."""
@@ -28,7 +28,7 @@ class Rounding:
 
     def __init__(self, state: HardwareState, status: Status, again: Callable[[], None], *, inline: bool = False):
         self.state, self.status, self._again = state, status, again
-        self.trained: dict[tuple[str, tuple[str, str]], fewer.Trained] = {}
+        self.trained: dict[tuple[str, tuple[str, str]], bits.Trained] = {}
         self._known: dict[str, dict[tuple[str, ...], Answers]] = {}
         self._asked = threading.Event()  # training is asked to end
         self._of = ""  # the network whose answers are under way
@@ -46,7 +46,7 @@ class Rounding:
         """Every pair of PAIRS, and that of the settings."""
         self.measure(list(dict.fromkeys([*PAIRS, self.state.settings.pair])))
 
-    def fine_tune(self, count: int = fewer.AMOUNTS[0]) -> None:
+    def fine_tune(self, count: int = bits.AMOUNTS[0]) -> None:
         """Train on with the rounding at the settings' bits, on `count` training images (0: all), then answer."""
         subject, pair = self._ready(), self.state.settings.pair
         if pair == FLOAT:
@@ -121,9 +121,9 @@ class Rounding:
 
     def _measure(self, subject: Subject, pairs: Sequence[tuple[str, str]]) -> Iterator:
         if FLOAT not in self.state.answers:
-            yield fewer.unrounded(subject)
+            yield bits.unrounded(subject)
         for number, pair in enumerate(pairs):
-            for event in fewer.answered(subject, pair):
+            for event in bits.answered(subject, pair):
                 if isinstance(event, Answers):
                     yield event
                     continue
@@ -138,14 +138,14 @@ class Rounding:
     def _fine_tune(self, subject: Subject, pair: tuple[str, str], count: int) -> Iterator:
         state, said = self.state, 0.0
         yield "reading the training images", 0.0, LEARNING
-        fewer.training_images(subject, count)
+        bits.training_images(subject, count)
         if FLOAT not in state.answers:
-            yield fewer.unrounded(subject)
+            yield bits.unrounded(subject)
         if pair not in state.answers:  # what it is before
-            for event in fewer.answered(subject, pair):
+            for event in bits.answered(subject, pair):
                 yield event if isinstance(event, Answers) else (f"before: {event[0]}", 0.0, LEARNING)
-        trained = self.trained.setdefault((subject.name, pair), fewer.Trained())
-        for event in fewer.fine_tuned(subject, pair, trained, count, self._asked):
+        trained = self.trained.setdefault((subject.name, pair), bits.Trained())
+        for event in bits.fine_tuned(subject, pair, trained, count, self._asked):
             if isinstance(event, Answers):
                 yield event
             elif time.monotonic() - said > SAYING_SECONDS and not self._asked.is_set():

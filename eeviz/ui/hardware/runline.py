@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .. import runline
-from .settings import FLOAT, PAIRS, pair_words
+from ...labs.hardware.settings import FLOAT, PAIRS, pair_words
+from ..lab import runline
 
 BUTTONS = (
     ("measure", "▶ Measure these bits", "Round the network to the form's bits by calibration and have it answer"),

@@ -6,12 +6,12 @@ from html import escape
 
 import numpy as np
 
-from ...core import text
+from ...core.table import format
 from ...hardware.clock import Clocked
-from .settings import FLOAT, Settings, answers_words, clock_words, word
-from .state import Machine, Reading, Rounded
-from .strips import amount, head_utilisation, whole_way
-from .subject import Subject
+from ...labs.hardware.settings import FLOAT, Settings, answers_words, clock_words, word
+from ...labs.hardware.state import Machine, Reading, Rounded
+from ...labs.hardware.subject import Subject
+from .html import amount, head_utilisation, whole_way
 from .views.pieces import seconds
 
 ROWS = 14
@@ -27,7 +27,7 @@ def layers(read: Reading | None, by: str) -> str:
     energy, cycles, macs = table.energy, table.cycles, table.macs
     rows = []
     for place, i in enumerate(order, 1):
-        used = "–" if not macs[i] else text.percent(table.utilisation[i])
+        used = "–" if not macs[i] else format.percent(table.utilisation[i])
         rows.append(
             (
                 str(place),
@@ -45,7 +45,7 @@ def layers(read: Reading | None, by: str) -> str:
     head = ("", "layer", "part", "MACs", "share", "latency", "share", "energy", "share", "array used")
     shown = order
     sums = ", ".join(
-        f"{text.percent(values[shown].sum() / values.sum())} of the {name}"
+        f"{format.percent(values[shown].sum() / values.sum())} of the {name}"
         for name, values in (("latency", cycles), ("energy", energy), ("MACs", macs))
         if values.sum()
     )
@@ -77,7 +77,7 @@ def pieces(subject: Subject | None, clocked: tuple[Clocked, ...]) -> str:
 
 def _share(values: np.ndarray, i: int) -> str:
     total = values.sum()
-    return text.percent(values[i] / total) if total else "–"
+    return format.percent(values[i] / total) if total else "–"
 
 
 def machines(found: tuple[Machine, ...], settings: Settings) -> str:
@@ -91,7 +91,7 @@ def machines(found: tuple[Machine, ...], settings: Settings) -> str:
             told.append(f"{one.title}: {one.words}")
             rows.append((one.title, *["–"] * 6))
             continue
-        spared = "–" if one.saved is None else text.percent(one.saved)
+        spared = "–" if one.saved is None else format.percent(one.saved)
         heads = head_utilisation(read.layers)
         rows.append(
             (
@@ -125,7 +125,7 @@ def _heads_share(read: Reading) -> str:
     """Early heads' share of the latency of the longest way."""
     cost = read.costs["latency"]
     return (
-        text.percent(float(cost.heads[:-1].sum()) / whole_way(read, "latency")) if whole_way(read, "latency") else "–"
+        format.percent(float(cost.heads[:-1].sum()) / whole_way(read, "latency")) if whole_way(read, "latency") else "–"
     )
 
 
@@ -137,11 +137,11 @@ def bits(rounded: tuple[Rounded, ...], settings: Settings, exits: tuple[str, ...
     head = ("bits", *exits, "held: accuracy", name, "tuned again: accuracy", name)
     rows, told = [], []
     for one in rounded:
-        cells = [answers_words(one.pair, one.learnt), *(text.percent(a, 2) for a in one.accuracy)]
+        cells = [answers_words(one.pair, one.learnt), *(format.percent(a, 2) for a in one.accuracy)]
         for outcome in (one.held, one.again):
             mean = outcome.costs.get(settings.cost)
             cells += [
-                text.percent(outcome.accuracy.value, 2),
+                format.percent(outcome.accuracy.value, 2),
                 "–" if mean is None else amount(mean[0], _unit(settings)),
             ]
         rows.append(tuple(cells))

@@ -6,27 +6,27 @@ from functools import cached_property
 
 import ipywidgets as widgets
 
-from ...core.tradeoff import Point
-from ..assets import style as stylesheet
-from ..controls import button, heading, row
-from ..foot import Foot
-from ..guard import Status, guarded
-from ..page import Page
-from ..style import Style
-from . import exports
+from ...core.solve.tradeoff import Point
+from ...labs.search import exports
+from ...labs.search.openings import Openings
+from ...labs.search.settings import to_code, to_query
+from ...labs.search.state import SearchState
+from ...labs.search.tuner import Tuner, archive
+from ..charts.style import Style
+from ..explorer.controls import button, heading, row
+from ..lab.view import LabView
+from ..page.assets import style as stylesheet
+from ..page.errors import Status, guarded
+from ..page.footer import Foot
+from ..page.page import Page
 from .below import Below
 from .candidate import CandidatePanel
 from .compare import Compare
 from .driver import Driver
 from .form import Form
-from .openings import Openings
 from .runline import RunLine
-from .settings import to_code, to_query
-from .state import SearchState
 from .table import Candidates, key_of
-from .tuner import Tuner, archive
 from .views import front, progress, surrogates
-from .views.chart import LabView
 
 PARTS = ("form", "saved", "run", "network", "tabs", "explorer", "code")
 """What `hide` can take away, for teachers."""

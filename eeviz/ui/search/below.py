@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from ...core import text
-from ...core.policy import route
-from ..embedded import Embedded
-from .opened import branches_in_words, one_design_each, short_names
-from .state import Selection
-from .strips import SAME
+from ...core.table import format
+from ...core.table.policy import route
+from ...labs.explorable import branches_in_words, one_design_each, short_names
+from ...labs.search.state import Selection
+from ..lab.embedded import Embedded
+from .html import SAME
 
 
 class Below(Embedded):
@@ -29,6 +29,6 @@ def _why_other(selection: Selection, routing) -> str:
     if abs(routing.accuracy - selection.accuracy) < SAME:
         return ""
     return (
-        f"Here all samples follow one set of thresholds, which they also chose: {text.percent(routing.accuracy, 2)}. The "
-        f"search says {text.percent(selection.accuracy, 2)}: each half of them under thresholds chosen on the other half."
+        f"Here all samples follow one set of thresholds, which they also chose: {format.percent(routing.accuracy, 2)}. The "
+        f"search says {format.percent(selection.accuracy, 2)}: each half of them under thresholds chosen on the other half."
     )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ipywidgets as widgets
 
-from ..controls import button, heading, row
-from . import strips
+from ..explorer.controls import button, heading, row
+from . import html
 from .drawing import Drawing
 
 EMPTY = "Click a point of the chart, or a row of the table below it, and its network is drawn here to scale."
@@ -71,7 +71,7 @@ class CandidatePanel:
         """Show the selection."""
         chosen = self.state.selected
         self.title.value = heading(f"Network: {chosen.name}" if chosen else "Network").value
-        self.figures.value = strips.headline(chosen) if chosen else ""
+        self.figures.value = html.headline(chosen) if chosen else ""
         self.drawing.show([chosen] if chosen else [])
         self.flags()
 

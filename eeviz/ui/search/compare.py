@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ipywidgets as widgets
 
-from ..controls import button, row
-from . import strips
+from ..explorer.controls import button, row
+from . import html
 from .drawing import Drawing
 
 
@@ -30,7 +30,7 @@ class Compare:
         pins = self.state.pins
         for name, made in self.go.items():
             made.disabled = name not in pins
-        self.words.value = strips.comparison(pins, self.app.spaces, self.app.driver.records)
+        self.words.value = html.comparison(pins, self.app.spaces, self.app.driver.records)
         names = sorted(pins) if len(pins) == 2 else []
         self.drawing.show([pins[n] for n in names], [f"{n}: {pins[n].name}" for n in names])
 

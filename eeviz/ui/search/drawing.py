@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import anywidget
 from traitlets import Bool, Dict, List, Unicode
 
-from ...core import text
-from ..assets import module, style
-from ..theme import exit_colors
-from .state import Selection
+from ...core.table import format
+from ...labs.search.state import Selection
+from ..charts.theme import exit_colors
+from ..page.assets import module, style
 
 KINDS = ("layer", "inverted 3x3", "dense 3x3", "inverted 5x5")
 """Block types with a look of their own; others follow them."""
@@ -56,7 +56,7 @@ def drawn(selection: Selection, title: str = "") -> dict:
         if not final and len(thresholds) == len(drawing["branches"]) and thresholds[k] is not None:
             notes.append(f"≥ {thresholds[k]:.3g}")
         if shares is not None and len(shares) == len(drawing["branches"]):
-            notes.append(f"{text.percent(shares[k], 0)} leave")
+            notes.append(f"{format.percent(shares[k], 0)} leave")
         branches.append(
             {
                 "label": branch["name"].replace(", ", ": ", 1),
@@ -84,6 +84,6 @@ def drawn(selection: Selection, title: str = "") -> dict:
     ]
     summary = (
         f"{title or selection.name}: {len(stages)} stages, {early_exits(len(branches) - 1)}, "
-        f"{text.quantity(drawing['macs'])} with every exit"
+        f"{format.quantity(drawing['macs'])} with every exit"
     )
     return {"title": title, "stages": stages, "branches": branches, "words": selection.words, "summary": summary}

@@ -9,16 +9,16 @@ from dataclasses import replace
 
 import numpy as np
 
-from ...core.records import ExitRecords
+from ...core.table.records import ExitRecords
 from ...jobs import Job, JobState
-from ..guard import Status, in_words
-from .openings import Openings
-from .race import Race
-from .saved import Saved, saved_as, saved_in
-from .selecting import selection_of, untuned
-from .settings import Settings
-from .state import SearchState, Selection, Tuned
-from .summary import Describer, Lane, best_of_all, lane
+from ...labs.search.openings import Openings
+from ...labs.search.race import Race
+from ...labs.search.saved import Saved, saved_as, saved_in
+from ...labs.search.selecting import selection_of, untuned
+from ...labs.search.settings import Settings
+from ...labs.search.state import SearchState, Selection, Tuned
+from ...labs.search.summary import Describer, Lane, best_of_all, lane
+from ..page.errors import Status, in_words
 
 SNAPSHOT_SECONDS = 0.1
 """Views hear of a search at most this often."""

@@ -7,9 +7,9 @@ from html import escape
 import ipywidgets as widgets
 
 from ...hardware import COSTS, names
-from ..controls import button, row
+from ...labs.search.settings import METHODS, Settings, amount, short
+from ..explorer.controls import button, row
 from .palette import LOOKS
-from .settings import METHODS, Settings, amount, short
 
 DATASETS = ("fashion-mnist",)
 """Data sets with a supernet."""

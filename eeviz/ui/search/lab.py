@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..page import parameters
+from ...labs.search.openings import Openings
+from ...labs.search.settings import Settings, from_query
+from ...labs.search.state import SearchState, Selection
+from ..page.page import parameters
 from .app import PARTS, LabApp
-from .openings import Openings
-from .settings import Settings, from_query
-from .state import SearchState, Selection
 
 
 class SearchLab:
@@ -131,7 +131,7 @@ def search_lab(
     cost : what error is traded for; max_cost, max_worst : bounds on its mean and worst case. evaluations or seconds :
     budget of each method. hardware : where costs beside MACs come from, of `eeviz.hardware.names`: "latency", "energy",
     "energy x latency", "memory". store : SQLite file, else one per data set in the user's cache folder. evaluator : of
-    `eeviz.search.evaluate`, instead of the data set's supernet. hide : parts to take away, of `PARTS`. projector : large
+    `eeviz.nas.evaluate`, instead of the data set's supernet. hide : parts to take away, of `PARTS`. projector : large
     type. In Voila the page's address overrides them (data, methods, objective, max_cost, max_worst, evaluations,
     seconds, seed, hardware, projector).
 

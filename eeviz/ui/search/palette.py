@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..figures import ink
-from .settings import METHODS
+from ...labs.search.settings import METHODS
+from ..charts.figures import ink
 
 
 @dataclass(frozen=True)

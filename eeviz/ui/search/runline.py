@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .. import runline
+from ..lab import runline
 from .palette import LOOKS
 
 BUTTONS = (

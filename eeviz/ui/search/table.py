@@ -5,10 +5,10 @@ from __future__ import annotations
 import anywidget
 from traitlets import Bool, List, Unicode
 
-from ...core import text
-from ..assets import module, style
+from ...core.table import format
+from ...labs.search.summary import FEW_ROWS, rows
+from ..page.assets import module, style
 from .palette import LOOKS
-from .summary import FEW_ROWS, rows
 
 COLUMNS = ("method", "candidate", "generation", "points on the front", "best accuracy", "its mean cost", "its worst case", "cheapest point", "evaluated in", "")  # fmt: skip
 
@@ -38,14 +38,14 @@ class Candidates(anywidget.AnyWidget):
 
 def _row(row: dict, unit: str) -> dict:
     def cost(value):
-        return "–" if value is None else text.quantity(value, unit)
+        return "–" if value is None else format.quantity(value, unit)
 
     cells = [
         f"{LOOKS[row['method']].sign} {row['method']}",
         str(row["candidate"]),
         str(row["generation"]),
         str(row["on_front"] or "–"),
-        "–" if row["accuracy"] is None else text.percent(row["accuracy"], 2),
+        "–" if row["accuracy"] is None else format.percent(row["accuracy"], 2),
         cost(row["mean_cost"]),
         cost(row["worst_cost"]),
         cost(row["cheapest"]),

@@ -1,4 +1,4 @@
-// The rule and its figures, as eeviz.core.policy has them. No page in here, so that a test can call it with numbers.
+// The rule and its figures, as eeviz.core.table.policy has them. No page in here, so that a test can call it with numbers.
 
 // table: {samples, exits, confidence Float32Array (exits - 1 columns), right Uint8Array (exits columns),
 //         units Float64Array or null (what a right answer counts), terms [{backbone, heads}], ...}, columns one after another.

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from ....core import text
-from ....core.metrics import own_accuracy
-from ...style import escape_plotly
-from ...traces import Drawing, scatter
-from ...views.view import Chart
+from ....core.table import format
+from ....core.table.metrics import own_accuracy
+from ...charts.style import escape_plotly
+from ...charts.traces import Drawing, scatter
+from ...charts.view import Chart
 from ..palette import DESIGNS
 
 
@@ -67,11 +67,11 @@ def _stands(state) -> str:
         best = int(np.nanargmax(trained.accuracy))
         found = anatomy.branches[best]
         own = own_accuracy(trained.records)[-1]
-        moved = f" ({text.percent(own, 2)} after fine-tuning)" if trained.moved else ""
+        moved = f" ({format.percent(own, 2)} after fine-tuning)" if trained.moved else ""
         stopped = "" if trained.complete else " Stopped early: Resume trains on."
         return (
-            f"{where} Measured on the {len(trained.records):,} samples that decide: the model {text.percent(trained.final, 2)}{moved}, "
-            f"the best branch {text.percent(trained.accuracy[best], 2)} ({found.design} at location {found.place + 1}).{stopped}"
+            f"{where} Measured on the {len(trained.records):,} samples that decide: the model {format.percent(trained.final, 2)}{moved}, "
+            f"the best branch {format.percent(trained.accuracy[best], 2)} ({found.design} at location {found.place + 1}).{stopped}"
         )
     if learning is None or not np.isfinite(learning.accuracy).any():
         return f"{where} {anatomy.learn:,} samples to learn on, {anatomy.tune:,} others decide."
@@ -133,14 +133,14 @@ def _rug(app, chosen: bool, foot: float) -> dict:
 
 def _place(place) -> str:
     gives = f"gives {' × '.join(map(str, place.shape))}, " if place.shape else ""
-    return f"{escape_plotly(place.name)}<br>{gives}{text.quantity(place.macs)} up to here ({text.percent(place.share)})"
+    return f"{escape_plotly(place.name)}<br>{gives}{format.quantity(place.macs)} up to here ({format.percent(place.share)})"
 
 
 def _words(anatomy, b: int) -> str:
     branch = anatomy.branches[b]
     place = anatomy.chosen[branch.place]
     width = f"width {branch.width}, " if branch.width else ""
-    return f"{_place(place)}<br>branch: {width}{text.quantity(branch.macs)}"
+    return f"{_place(place)}<br>branch: {width}{format.quantity(branch.macs)}"
 
 
 def _line(app, share: float) -> dict:

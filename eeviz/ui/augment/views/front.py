@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from ....core import text
-from ...style import escape_plotly
-from ...traces import Drawing, scatter
-from ...views.view import Chart
+from ....core.table import format
+from ...charts.style import escape_plotly
+from ...charts.traces import Drawing, scatter
+from ...charts.view import Chart
 
 DEEPEST = 10.0
 """Percentage points below the best that the chart reaches down at most."""
@@ -64,8 +64,8 @@ def describe(app) -> str:
     front, cost = decision.front, _cost(state)
     alone = " Dashed: networks trained alone, on all of the split, each at its best place." if app.static_points else ""
     return (
-        f"{len(front)} operating points, from {text.percent(front.accuracy[0], 2)} at {text.quantity(front.mean_cost[0], front.unit)} "
-        f"to {text.percent(front.accuracy[-1], 2)} at {text.quantity(front.mean_cost[-1], front.unit)} mean {cost}. Chosen on "
+        f"{len(front)} operating points, from {format.percent(front.accuracy[0], 2)} at {format.quantity(front.mean_cost[0], front.unit)} "
+        f"to {format.percent(front.accuracy[-1], 2)} at {format.quantity(front.mean_cost[-1], front.unit)} mean {cost}. Chosen on "
         f"these samples, so optimistic. The dotted line is the accuracy asked for. Click a point to draw it below.{alone}"
     )
 

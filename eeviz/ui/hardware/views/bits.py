@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from ....core import text
-from ...style import escape_plotly
-from ...traces import Drawing, bar, scatter
-from ...views.view import Chart
-from ..settings import FLOAT, answers_words, pair_words, word
-from ..strips import amount
+from ....core.table import format
+from ....labs.hardware.settings import FLOAT, answers_words, pair_words, word
+from ...charts.style import escape_plotly
+from ...charts.traces import Drawing, bar, scatter
+from ...charts.view import Chart
+from ..html import amount
 
 ROW = 50
 
@@ -56,7 +56,7 @@ def draw(app) -> Drawing:
         traces.append(
             scatter(
                 x=np.full(len(rounded), 101.5), y=labels, xaxis=axis, mode="text", cliponaxis=False, hoverinfo="skip",
-                text=[text.percent(outcome.accuracy.value, 1) for outcome in outcomes], textposition="middle right",
+                text=[format.percent(outcome.accuracy.value, 1) for outcome in outcomes], textposition="middle right",
                 textfont={"size": style.size, "color": style.ink}, showlegend=False,
             )
         )  # fmt: skip
@@ -106,9 +106,9 @@ def describe(app) -> str:
     said += (
         f"Left, the thresholds tuned for FP32 are held: from FP32 to {answers_words(last.pair, last.learnt)}, the share "
         "that leaves at "
-        f"{state.subject.records.exits[first]} goes from {text.percent(plain.held.share[first])} to "
-        f"{text.percent(last.held.share[first])}, accuracy from {text.percent(plain.held.accuracy.value)} to "
-        f"{text.percent(last.held.accuracy.value)}. Right, they are tuned again on the rounded answers."
+        f"{state.subject.records.exits[first]} goes from {format.percent(plain.held.share[first])} to "
+        f"{format.percent(last.held.share[first])}, accuracy from {format.percent(plain.held.accuracy.value)} to "
+        f"{format.percent(last.held.accuracy.value)}. Right, they are tuned again on the rounded answers."
     )
     if cost in last.held.costs and cost in last.again.costs:
         held, again = last.held.costs[cost], last.again.costs[cost]
@@ -124,7 +124,7 @@ def _learnt(rounded, exits) -> str:
     for one in rounded:
         if one.learnt and one.pair in before:
             moved = ", ".join(
-                f"{name} {text.points(float(after - ago))}"
+                f"{name} {format.points(float(after - ago))}"
                 for name, after, ago in zip(exits, one.accuracy, before[one.pair].accuracy, strict=True)
             )
             said += f" Fine-tuning at {pair_words(one.pair)} on {one.learnt:,} images moved accuracy: {moved}."

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from ....core import text
-from ....core.workload import Operation, Step
-from ...style import escape_plotly
-from ...traces import Drawing, bar, scatter
-from ...views.view import Chart
+from ....core.network.workload import Operation, Step
+from ....core.table import format
+from ...charts.style import escape_plotly
+from ...charts.traces import Drawing, bar, scatter
+from ...charts.view import Chart
+from ..html import amount
 from ..palette import ENERGY, of_memory, of_piece, pattern_of
-from ..strips import amount
 from . import pieces as host
 
 SCALES = ((1e-3, "mJ"), (1e-6, "µJ"), (1e-9, "nJ"), (1e-12, "pJ"))
@@ -183,8 +183,8 @@ def _words(read) -> np.ndarray:
     return np.array(
         [
             f"{escape_plotly(table.piece[i])}: {escape_plotly(table.words[i])}<br>"
-            f"{amount(energy[i], 'J')} ({text.percent(energy[i] / energy.sum())}), "
-            f"{amount(cycles[i], 'cycles')} ({text.percent(cycles[i] / cycles.sum())})"
+            f"{amount(energy[i], 'J')} ({format.percent(energy[i] / energy.sum())}), "
+            f"{amount(cycles[i], 'cycles')} ({format.percent(cycles[i] / cycles.sum())})"
             for i in range(len(table))
         ]
     )
@@ -216,11 +216,11 @@ def describe(app) -> str:
     dear = table.order("energy x latency")[0]
     shares = [(name, sums[key][early].sum() / sums[key].sum()) for name, key in
               (("MACs", "macs"), ("latency", "cycles"), ("energy", "energy"))]  # fmt: skip
-    told = ", ".join(f"{text.percent(float(share))} of the {name}" for name, share in shares)
+    told = ", ".join(f"{format.percent(float(share))} of the {name}" for name, share in shares)
     return (
         f"{len(table)} layers in the order in which a sample meets them; coloured bands are exits. The early exits take {told}. "
-        f"The lines show what each layer would take if costs followed its MACs: {text.percent(elsewhere(table, table.cycles))} "
-        f"of the latency and {text.percent(elsewhere(table, table.energy))} of the energy lie elsewhere. "
+        f"The lines show what each layer would take if costs followed its MACs: {format.percent(elsewhere(table, table.cycles))} "
+        f"of the latency and {format.percent(elsewhere(table, table.energy))} of the energy lie elsewhere. "
         f"The dearest layer by energy x latency: {table.words[dear]} ({table.piece[dear]}). dw: depthwise."
     )
 

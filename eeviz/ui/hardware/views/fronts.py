@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from ....core import text
-from ...traces import Drawing, scatter
-from ...views.view import Chart
+from ....core.table import format
+from ....labs.hardware.settings import COSTS, drop_words, word
+from ...charts.traces import Drawing, scatter
+from ...charts.view import Chart
 from ..palette import LOOKS
-from ..settings import COSTS, drop_words, word
 
 DEEPEST = 6.0
 """Percentage points below the best that the chart reaches down at most."""
@@ -94,7 +94,7 @@ def describe(app) -> str:
         return "The best thresholds under each cost will be drawn here."
     drop = state.settings.max_drop
     spared = ", ".join(
-        f"{text.percent(fronts.saved(cost, cost, fronts.index(cost, drop)))} of the {word(cost)}"
+        f"{format.percent(fronts.saved(cost, cost, fronts.index(cost, drop)))} of the {word(cost)}"
         for cost in fronts.fronts
     )
     return f"Thresholds solved for each cost, {drop_words(state.settings)}, spare {spared}. Chosen on these samples, so optimistic."

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from ....core import text
-from ....core.bits import Bits
+from ....core.network.bits import Bits
+from ....core.table import format
 from ....hardware.clock import Clocked
-from ...traces import Drawing, bar, scatter
+from ....labs.hardware.settings import clock_words
+from ...charts.traces import Drawing, bar, scatter
 from ..palette import of_piece, pattern_of
-from ..settings import clock_words
 
 HEIGHT = 360
 MICRO = 1e6
@@ -100,8 +100,8 @@ def describe(app) -> str:
     whole = macs.at(np.ones(len(macs) - 1, dtype=bool))[-1]
     said = (
         f"Measured on this host, {clock_words(asked)}, for each sample: segments and exits in the order in which a sample "
-        f"meets them. The early exits take {text.percent(early)} of the latency and "
-        f"{text.percent(float(macs.heads[:-1].sum() / whole))} of the MACs."
+        f"meets them. The early exits take {format.percent(early)} of the latency and "
+        f"{format.percent(float(macs.heads[:-1].sum() / whole))} of the MACs."
     )
     if other is not None:
         ratio = float(taken.sum() / seconds(state.subject, other).sum())

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from ....core import text
-from ...style import escape_plotly
-from ...traces import Drawing, bar, scatter
-from ...views.view import Chart
+from ....core.table import format
+from ....labs.hardware.settings import clock_words
+from ...charts.style import escape_plotly
+from ...charts.traces import Drawing, bar, scatter
+from ...charts.view import Chart
 from ..palette import of_piece, pattern_of
-from ..settings import clock_words
 
 
 def draw(app) -> Drawing:
@@ -105,7 +105,7 @@ def describe(app) -> str:
     words = lambda label: label.replace("<br>", ", ").replace("&amp;", "&")  # noqa: E731
     return (
         "Everything that a sample pays for which passes all exits, up to the final classifier; at the right the part that "
-        f"early exits take: from {text.percent(early[least])} ({words(least)}) to {text.percent(early[most])} ({words(most)})."
+        f"early exits take: from {format.percent(early[least])} ({words(least)}) to {format.percent(early[most])} ({words(most)})."
     )
 
 

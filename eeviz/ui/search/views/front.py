@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from ....core import text
-from ...style import escape_plotly
-from ...traces import Drawing, scatter
-from ...views.view import Chart
+from ....core.table import format
+from ....labs.search.settings import METHODS
+from ....labs.search.summary import best_of_all
+from ...charts.style import escape_plotly
+from ...charts.traces import Drawing, scatter
+from ...charts.view import Chart
 from ..palette import LOOKS
-from ..settings import METHODS
-from ..summary import best_of_all
 
 DEEPEST = 0.30
 """How far below the best accuracy the chart reaches down at most."""
@@ -52,9 +52,9 @@ def describe(app) -> str:
     first, last = best[0], best[-1]
     done = ", ".join(f"{name} {one.snapshot.evaluations}" for name, one in lanes.items())
     return (
-        f"Found so far ({done} evaluations): from {text.percent(first.accuracy, 2)} at "
-        f"{text.quantity(first.mean_cost, app.state.unit)} to {text.percent(last.accuracy, 2)} at "
-        f"{text.quantity(last.mean_cost, app.state.unit)}. Chosen on these samples, so optimistic. Click a point to draw it."
+        f"Found so far ({done} evaluations): from {format.percent(first.accuracy, 2)} at "
+        f"{format.quantity(first.mean_cost, app.state.unit)} to {format.percent(last.accuracy, 2)} at "
+        f"{format.quantity(last.mean_cost, app.state.unit)}. Chosen on these samples, so optimistic. Click a point to draw it."
     )
 
 
@@ -106,7 +106,7 @@ def _places(marks) -> dict:
         "x": np.array([mark.mean_cost for mark in marks]),
         "y": np.array([100 * mark.accuracy for mark in marks]),
         "customdata": [
-            f"candidate {mark.candidate}, worst case {text.quantity(mark.worst_cost)}<br>{escape_plotly(mark.words)}"
+            f"candidate {mark.candidate}, worst case {format.quantity(mark.worst_cost)}<br>{escape_plotly(mark.words)}"
             for mark in marks
         ],
     }

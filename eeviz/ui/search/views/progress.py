@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from ....core import text
-from ...traces import Drawing, scatter
-from ...views.view import Chart
+from ....core.table import format
+from ....labs.search.settings import METHODS
+from ....labs.search.summary import course, reached_by_all
+from ...charts.traces import Drawing, scatter
+from ...charts.view import Chart
 from ..palette import LOOKS
-from ..settings import METHODS
-from ..summary import course, reached_by_all
 
 
 def draw(app) -> Drawing:
@@ -53,7 +53,7 @@ def describe(app) -> str:
     shared = reached_by_all(state.lanes)
     if state.budget >= 0:
         lane = next(iter(state.lanes.values()))
-        what = f"Error of the best network of at most {text.quantity(lane.snapshot.budgets[state.budget], state.unit)} on average"
+        what = f"Error of the best network of at most {format.quantity(lane.snapshot.budgets[state.budget], state.unit)} on average"
         index = state.budget
     else:
         what = f"Mean error over the {int(shared.sum())} of {len(shared)} budgets that every method has reached"
@@ -62,7 +62,7 @@ def describe(app) -> str:
     for name, lane in state.lanes.items():
         errors = course(lane, index, shared)
         reached = len(errors) and np.isfinite(errors[-1])
-        now = text.percent(errors[-1], 2) if reached else "none yet"
+        now = format.percent(errors[-1], 2) if reached else "none yet"
         ends.append(f"{name} {now}, hypervolume {lane.snapshot.hypervolume:.3f}")
     return f"{what}: {'; '.join(ends)}. On search-validation, where the networks were chosen."
 

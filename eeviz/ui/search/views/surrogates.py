@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...traces import Drawing, scatter
-from ...views.view import Chart
+from ....labs.search.settings import METHODS, UNLIMITED
+from ...charts.traces import Drawing, scatter
+from ...charts.view import Chart
 from ..palette import LOOKS
-from ..settings import METHODS, UNLIMITED
 
 
 def draw(app) -> Drawing:

@@ -1,0 +1,1 @@
+"""A network as values: layers, plans, steps, workloads, bits."""

@@ -1,0 +1,217 @@
+"""Processors, the links between them, and what the segments of an early-exit network cost there.
+
+A platform is a chain: samples arise at its first processor and travel towards its last over the links in between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from types import MappingProxyType
+
+from ..network.segments import ANY, Piece, Segments, _number
+from ..table.cost import Cost, ProductCost
+
+PICO = 1e-12
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Figures:
+    """Shared by processors and links: figures that are checked, each with its source in words."""
+
+    name: str
+    sources: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def _check(self, *, positive: Sequence[str] = (), optional: Sequence[str] = ()) -> None:
+        if not isinstance(self.name, str) or not self.name.strip():
+            raise ValueError(f"name: expected a word, got {self.name!r}.")
+        for name in self.figures():
+            value = getattr(self, name)
+            if value is None and name in optional:
+                continue
+            number = _number(value, f"{self.name}: {name}")
+            if name in positive and number == 0:
+                raise ValueError(f"{self.name}: {name} must be above 0.")
+            object.__setattr__(self, name, number)
+        unknown = sorted(set(self.sources) - set(self.figures()) - {"operators"})
+        if unknown:
+            raise ValueError(f"{self.name}: sources name figures there are not: {', '.join(unknown)}.")
+        object.__setattr__(self, "sources", MappingProxyType({k: str(v) for k, v in self.sources.items()}))
+
+    @classmethod
+    def figures(cls) -> tuple[str, ...]:
+        """Names of the plain figures."""
+        return tuple(f.name for f in fields(cls) if f.name not in ("name", "sources", "operators"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Processor(_Figures):
+    """What computes: rates in MACs/s and bytes/s, energy in pJ, memory in bytes, power in W, wake-up in s and J.
+
+    macs_per_s : of every operator; `operators` {kind: MACs/s} where kinds differ, macs_per_s for the rest (None: no rest).
+    bytes_per_s : memory bandwidth, None: never the limit. pj_per_mac, pj_per_byte : energy of computing and of moving data.
+    active_power : drawn beside them while it computes. idle_power : drawn while a sample is elsewhere.
+    bits : of the numbers that rates and energies are of (8: integers, 32: floats), None: nobody says; costs at other bits
+    are extrapolated. memory : bytes for weights and activations, None: enough. wake_latency, wake_energy : when a sample
+    arrives from another processor. sources : where each figure is from.
+
+    Raises ValueError for negative or missing figures.
+    """
+
+    macs_per_s: float | None = None
+    operators: Mapping[str, float] = field(default_factory=dict)
+    bytes_per_s: float | None = None
+    pj_per_mac: float = 0.0
+    pj_per_byte: float = 0.0
+    active_power: float = 0.0
+    idle_power: float = 0.0
+    memory: float | None = None
+    bits: float | None = None
+    wake_latency: float = 0.0
+    wake_energy: float = 0.0
+
+    def __post_init__(self):
+        optional = ("macs_per_s", "bytes_per_s", "memory", "bits")
+        self._check(positive=("macs_per_s", "bytes_per_s", "bits"), optional=optional)
+        rates = {str(kind): _number(rate, f"{self.name}: operators {kind}") for kind, rate in self.operators.items()}
+        if not all(rates.values()) or (not rates and self.macs_per_s is None):
+            raise ValueError(f"{self.name}: give macs_per_s, or operators with rates above 0, in MACs per second.")
+        object.__setattr__(self, "operators", MappingProxyType(rates))
+
+    def seconds(self, piece: Piece) -> float:
+        """Time of one sample: measured where the piece says so, else the slower of computing and moving data (roofline,
+        Williams et al. 2009). Raises ValueError for an operator this processor has no rate for."""
+        if self.name in piece.seconds:
+            return piece.seconds[self.name]
+        computing = 0.0
+        for kind, macs in piece.operators.items():
+            rate = self.operators.get(kind, self.macs_per_s)
+            if rate is None:
+                known = ", ".join(self.operators)
+                raise ValueError(
+                    f"{self.name} has rates for {known} only, but the network has {'unnamed' if kind == ANY else kind!r} "
+                    "operators: add macs_per_s."
+                )
+            computing += macs / rate
+        return max(computing, piece.moved_bytes / self.bytes_per_s if self.bytes_per_s else 0.0)
+
+    def joules(self, piece: Piece) -> float:
+        """Energy of one sample."""
+        dynamic = PICO * (self.pj_per_mac * piece.macs + self.pj_per_byte * piece.moved_bytes)
+        return dynamic + self.active_power * self.seconds(piece)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Link(_Figures):
+    """What lies between two neighbours of the chain: latency in s a transfer, bandwidth in bytes/s, energy in J a byte.
+
+    bytes_per_s : None for shared memory, where nothing is copied. energy_per_byte : of sender and receiver together.
+    Raises ValueError for negative figures.
+    """
+
+    latency: float = 0.0
+    bytes_per_s: float | None = None
+    energy_per_byte: float = 0.0
+
+    def __post_init__(self):
+        self._check(positive=("bytes_per_s",), optional=("bytes_per_s",))
+
+    def seconds(self, size: float) -> float:
+        """Time of a transfer of `size` bytes."""
+        return self.latency + (size / self.bytes_per_s if self.bytes_per_s else 0.0)
+
+    def joules(self, size: float) -> float:
+        """Energy of a transfer of `size` bytes."""
+        return self.energy_per_byte * size
+
+
+@dataclass(frozen=True)
+class Platform:
+    """R processors in a chain and the R - 1 links between neighbours. Samples arise at the first.
+
+    Raises ValueError for numbers that disagree and names that repeat.
+    """
+
+    name: str
+    processors: tuple[Processor, ...]
+    links: tuple[Link, ...] = ()
+
+    def __post_init__(self):
+        object.__setattr__(self, "processors", tuple(self.processors))
+        object.__setattr__(self, "links", tuple(self.links))
+        if not self.processors:
+            raise ValueError("a platform needs at least one processor.")
+        if len(self.links) != len(self.processors) - 1:
+            raise ValueError(
+                f"{len(self.processors)} processors in a chain have {len(self.processors) - 1} links between "
+                f"neighbours, got {len(self.links)}."
+            )
+        names = [p.name for p in self.processors]
+        if len(set(names)) < len(names):
+            raise ValueError(f"every processor needs a name of its own, got {', '.join(names)}.")
+
+    def __repr__(self) -> str:
+        return f"Platform({self.name}: {' -> '.join(p.name for p in self.processors)})"
+
+    def __reduce__(self):
+        from .file import from_dict, to_dict
+
+        return from_dict, (to_dict(self),)  # views of dicts cannot be pickled
+
+    @classmethod
+    def preset(cls, name: str) -> Platform:
+        """One of "cortex-m0-m4" and "sensor-gateway-cloud", every figure with its source, or "this-host", measured
+        (needs `eeviz.hardware`). Raises ValueError listing the names."""
+        from .file import preset
+
+        return preset(name)
+
+    @classmethod
+    def load(cls, path) -> Platform:
+        """From a JSON file, and once `eeviz.hardware` is imported from YAML. Raises ValueError in words for anything that
+        is not a platform."""
+        from .file import load
+
+        return load(path)
+
+    def save(self, path) -> None:
+        """Write a JSON file that `load` reads."""
+        from .file import save
+
+        save(self, path)
+
+    def cost(self, segments: Segments, assignment, heads: str = "own") -> dict[str, Cost | ProductCost]:
+        """{"latency" (s), "energy" (J), "energy x latency"} of leaving at each exit, links, wake-ups and idling inside.
+
+        assignment : (P,) which processor runs each segment, never falling. heads : "own", a head runs where the segment
+        it reads does; "next", where the next segment runs, so that its input has travelled already.
+        Raises ValueError for an assignment that does not fit. Memory is not looked at here (see `map`).
+        """
+        from .cost import cost
+
+        return cost(self, segments, assignment, heads)
+
+    def map(self, segments: Segments, records, cost: str = "energy", **conditions):
+        """The best policy and assignment together: a `Mapping`. Conditions as in `mapping.best_mapping`."""
+        from .mapping import best_mapping
+
+        return best_mapping(self, segments, records, cost, **conditions)
+
+    def scaled(self, owner: str, figure: str, factor: float) -> Platform:
+        """The same platform with one figure of one processor or link multiplied; "operators" scales all its rates."""
+
+        def change(part):
+            if part.name != owner:
+                return part
+            value = getattr(part, figure)
+            if isinstance(value, Mapping):
+                return replace(part, **{figure: {kind: rate * factor for kind, rate in value.items()}})
+            return replace(part, **{figure: None if value is None else value * factor})
+
+        known = {part.name for part in (*self.processors, *self.links)}
+        if owner not in known:
+            raise ValueError(f"{self.name} has no processor or link {owner!r}, but {', '.join(sorted(known))}.")
+        return replace(self, processors=tuple(map(change, self.processors)), links=tuple(map(change, self.links)))
+
+
+PRESETS: dict[str, Callable[[], Platform]] = {}  # by name; what must measure adds itself on import

@@ -1,0 +1,1 @@
+"""The exact threshold solver: fronts, baselines, cross-fitting, explanations."""

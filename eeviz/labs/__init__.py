@@ -1,0 +1,1 @@
+"""What the labs do, without widgets: usable from Python."""

@@ -1,0 +1,1 @@
+"""What the augment lab does, without widgets."""

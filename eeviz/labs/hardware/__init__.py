@@ -1,0 +1,1 @@
+"""What the hardware lab does, without widgets."""

@@ -1,0 +1,1 @@
+"""What the search lab does, without widgets."""

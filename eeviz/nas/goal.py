@@ -1,0 +1,94 @@
+"""Goal: which two objectives a search trades off, and the hard constraints that bound it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..core.table.cost import Cost, ProductCost
+from ..core.table.policy import Policy, route
+from ..core.table.records import ExitRecords
+from .pareto import Points
+
+Bounds = Mapping[str, float] | float | None
+
+
+@dataclass(frozen=True)
+class Goal:
+    """Least error against least mean cost, under hard one-sided constraints.
+
+    cost : name of the cost searched for. max_cost, max_worst : (name, bound) pairs on the mean and on the worst case
+    of any named cost, each in that cost's unit.
+    """
+
+    cost: str = "macs"
+    max_cost: tuple[tuple[str, float], ...] = field(default=())
+    max_worst: tuple[tuple[str, float], ...] = field(default=())
+
+    @classmethod
+    def of(cls, objectives=("error", "macs"), max_cost: Bounds = None, max_worst: Bounds = None) -> Goal:
+        """From what a person writes. Raises ValueError for other than ("error", <cost>) and for bounds that are none."""
+        if isinstance(objectives, str) or len(objectives) != 2 or "error" not in objectives:
+            raise ValueError(f'objectives: expected ("error", <name of a cost>), got {objectives!r}.')
+        cost = objectives[1] if objectives[0] == "error" else objectives[0]
+        if not isinstance(cost, str) or cost == "error":
+            raise ValueError(f'objectives: expected ("error", <name of a cost>), got {objectives!r}.')
+        return cls(cost, _bounds(max_cost, cost, "max_cost"), _bounds(max_worst, cost, "max_worst"))
+
+    def check(self, costs: Mapping[str, Cost | ProductCost]) -> None:
+        """Raise ValueError unless every cost named here is among `costs`."""
+        for name in (self.cost, *(n for n, _ in self.max_cost), *(n for n, _ in self.max_worst)):
+            if name not in costs:
+                raise ValueError(f"no cost is called {name!r}: choose one of {', '.join(sorted(costs))}.")
+
+    @property
+    def worst(self) -> float | None:
+        """The bound on the worst case of the cost searched for."""
+        return dict(self.max_worst).get(self.cost)
+
+    def admissible(self, points: Points, records: ExitRecords) -> Points:
+        """The points that satisfy every constraint."""
+        keep = np.ones(len(points), dtype=bool)
+        for bounds, of_objective, figure in (
+            (self.max_cost, points.cost, "mean_cost"),
+            (self.max_worst, points.worst, "worst_cost"),
+        ):
+            for name, bound in bounds:
+                values = of_objective if name == self.cost else _figures(records, points, name, figure)
+                keep &= values <= bound
+        return points.where(keep)
+
+    def describe(self) -> dict:
+        """Plain values, for the store."""
+        return {"cost": self.cost, "max_cost": dict(self.max_cost), "max_worst": dict(self.max_worst)}
+
+
+def cheapest(charge: Cost | ProductCost, removable: bool = True) -> tuple[float, float]:
+    """Smallest mean cost and smallest worst case of any policy: everyone leaves at one exit; no early exit at all."""
+    early = len(charge) - 1
+    if not removable:
+        at = charge.at(np.ones(early, dtype=bool))
+        return float(at[0]), float(at[-1])
+    alone = [charge.at(np.arange(early) == k)[k] for k in range(early)]
+    return float(min([*alone, charge.static])), charge.static
+
+
+def _bounds(value: Bounds, cost: str, name: str) -> tuple[tuple[str, float], ...]:
+    if value is None:
+        return ()
+    pairs = value.items() if isinstance(value, Mapping) else [(cost, value)]
+    bounds = []
+    for key, bound in pairs:
+        if isinstance(bound, bool) or not isinstance(bound, int | float | np.number) or not bound > 0:
+            raise ValueError(
+                f"{name}: expected a positive number or a mapping of cost names to numbers, got {value!r}."
+            )
+        bounds.append((str(key), float(bound)))
+    return tuple(sorted(bounds))
+
+
+def _figures(records: ExitRecords, points: Points, cost: str, figure: str) -> np.ndarray:
+    policies = (Policy(tuple(row)) for row in points.thresholds)
+    return np.array([getattr(route(records, policy, cost), figure) for policy in policies])

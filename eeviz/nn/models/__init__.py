@@ -1,0 +1,1 @@
+"""Networks to start from: known classifiers, base models, inverted residuals."""

@@ -1,0 +1,1 @@
+"""Charts: figures, colours, marks."""

@@ -1,0 +1,1 @@
+"""The explorer: one network's table under the user's hand."""

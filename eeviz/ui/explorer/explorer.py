@@ -1,0 +1,139 @@
+"""The explorer: one network's table under the user's hand. `explore` builds it; `Explorer` is what the caller keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ...catalogue import Demo, load_demo
+from ...core.table.policy import Policy, Routing
+from ...core.table.records import ExitRecords
+from .app import ExplorerApp
+from .link import Link, from_query
+from .state import ExplorerState, Look
+
+PARTS = ("sliders", "lock", "switches", "boxes", "headline", "picture", "summary", "chart", "tuning", "pins", "report", "tabs", "open", "code")  # fmt: skip
+"""What `hide` can take away, for teachers; "lock" leaves the controls visible but fixed."""
+
+
+class Explorer:
+    """Facade of one explorer: plain values in and out, displayed by Jupyter.
+
+    policy (settable), routing, records, code, url, looks; undo(), redo().
+    """
+
+    def __init__(self, app: ExplorerApp):
+        self._app = app
+        self.state: ExplorerState = app.state
+
+    @property
+    def policy(self) -> Policy:
+        return self.state.policy
+
+    @policy.setter
+    def policy(self, policy: Policy) -> None:
+        self.state.set_policy(policy)
+
+    @property
+    def routing(self) -> Routing:
+        return self.state.routing
+
+    @property
+    def records(self) -> ExitRecords:
+        return self.state.records
+
+    @property
+    def looks(self) -> tuple[Look, ...]:
+        """Every reading of the report split, with its time and setting."""
+        return self.state.looks
+
+    @property
+    def code(self) -> str:
+        """The line that brings this view back."""
+        return self._app.link.code
+
+    @property
+    def url(self) -> str:
+        """The address that brings this view back in Voila."""
+        return self._app.link.url
+
+    @property
+    def widget(self):
+        """The ipywidgets box, to place it in a layout of one's own."""
+        return self._app.box
+
+    def undo(self) -> None:
+        self.state.undo()
+
+    def redo(self) -> None:
+        self.state.redo()
+
+    def __repr__(self) -> str:
+        return f"Explorer({self.records!r}, {self.policy!r})"
+
+    def _repr_mimebundle_(self, **kwargs):
+        return self.widget._repr_mimebundle_(**kwargs)
+
+
+def explore(
+    records: ExitRecords | Demo | str = "fashion",
+    hide: Sequence[str] = (),
+    policy: Policy | None = None,
+    *,
+    report: ExitRecords | None = None,
+    mine: ExitRecords | None = None,
+    measure: str | None = None,
+    calibrated: bool | None = None,
+    cost: str | None = None,
+    projector: bool = False,
+) -> Explorer:
+    """Open the explorer on records, a demo or a demo's name.
+
+    hide : parts to take away, of `PARTS`. policy : where to start. report : records of the split that stays shut until
+    asked for. mine : a second network on the same chart. measure, calibrated, cost : as in the panel. projector : large
+    type. In Voila the page's address overrides them (t, m, cal, cost, hide, projector).
+
+    Raises ValueError where they do not fit.
+    """
+    name, static, shifted = "", (), ()
+    if isinstance(records, str):
+        records = load_demo(records)
+    if isinstance(records, Demo):
+        demo = records
+        name, static = demo.name, demo.static
+        shifted = lambda: demo.shifted  # noqa: E731  (loading these would double the wait for the first chart)
+        if report is None:
+            report = lambda: demo.test  # noqa: E731
+        records = demo.validation
+    if isinstance(hide, str):
+        raise ValueError(f'hide: expected a list of names such as ["{hide}"], got one string.')
+    given, complaint = Link(policy, measure, calibrated, cost, tuple(hide), projector), ""
+    parts = {"report": report, "mine": mine, "static": static, "shifted": shifted}
+    try:
+        asked = from_query(given)
+        state = _state(records, asked, **parts)
+    except ValueError as error:
+        # what the address asks for is untrusted: open with what the notebook asked for, if that fits, and say so
+        asked, complaint = given, f"The address does not fit: {error}"
+        state = _state(records, given, **parts)
+    return Explorer(ExplorerApp(state, name=name, hide=asked.hide, complaint=complaint))
+
+
+def _state(records: ExitRecords, asked: Link, report, mine, static, shifted) -> ExplorerState:
+    unknown = sorted(set(asked.hide) - set(PARTS))
+    if unknown:
+        raise ValueError(f"hide: no part is called {', '.join(map(repr, unknown))}; choose of {', '.join(PARTS)}.")
+    state = ExplorerState(
+        records,
+        report_source=report,
+        mine_source=mine,
+        static=tuple(static),
+        shifted_source=shifted,
+        policy=asked.policy,
+        measure=asked.measure,
+        calibrated=asked.calibrated,
+        projector=asked.projector,
+        **({"cost": asked.cost} if asked.cost else {}),
+    )
+    if isinstance(report, ExitRecords) and report.exits_count != records.exits_count:
+        raise ValueError(f"report: has {report.exits_count} exits, the tuning records {records.exits_count}.")
+    return state

@@ -1,0 +1,1 @@
+"""The page around the widgets: address, uploads, errors in words."""
