@@ -5,7 +5,7 @@ import pytest
 from eeviz.labs.search.settings import METHODS, Settings, amount, from_query, short, to_code, to_query
 from eeviz.nas.methods import METHODS as KNOWN
 from eeviz.ui.search.lab import search_lab
-from eeviz.ui.search.palette import LOOKS
+from eeviz.ui.search.palette import MARKS
 from eeviz.ui.search.runline import _duration
 
 SETTINGS = [
@@ -17,8 +17,8 @@ SETTINGS = [
 
 
 def test_the_methods_offered_are_those_there_are():
-    assert set(METHODS) == set(KNOWN) == set(LOOKS)
-    assert len({look.symbol for look in LOOKS.values()}) == len({look.dash for look in LOOKS.values()}) == len(METHODS)
+    assert set(METHODS) == set(KNOWN) == set(MARKS)
+    assert len({look.symbol for look in MARKS.values()}) == len({look.dash for look in MARKS.values()}) == len(METHODS)
 
 
 @pytest.mark.parametrize("settings", SETTINGS)

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from ...catalogue import BASES
-from ...ui.page.page import parameters
+from ..address import parameters
 
 HOST = "this-host"
 """The preset whose segments are clocked here."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ...core.network.bits import FP32, Bits
-from ...ui.page.page import parameters
+from ..address import parameters
 
 OWN = "own"
 """The network that was given in Python."""

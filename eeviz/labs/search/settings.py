@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from ...hardware.named import names
-from ...ui.page.page import parameters
+from ..address import parameters
 
 METHODS = ("two-level", "aebnas", "edanas", "nachos", "random")
 UNLIMITED = 100_000

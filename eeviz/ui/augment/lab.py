@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from ...labs.address import parameters
 from ...labs.augment import session
 from ...labs.augment.settings import Settings, from_query
 from ...labs.augment.state import AugmentState, Configuration, Decision, Trained
-from ..page.page import parameters
 from .app import PARTS, AugmentApp
 
 

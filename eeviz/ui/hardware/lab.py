@@ -10,12 +10,12 @@ from ...core.network.plan import Plan
 from ...core.table.records import ExitRecords
 from ...hardware.clock import Clocked
 from ...hardware.provider import as_workload
+from ...labs.address import parameters
 from ...labs.hardware.bits import AMOUNTS
 from ...labs.hardware.networks import Networks
 from ...labs.hardware.settings import OWN, Settings, from_query
 from ...labs.hardware.state import Fronts, HardwareState, Reading
 from ...labs.hardware.subject import Subject
-from ..page.page import parameters
 from .app import PARTS, HardwareApp
 
 

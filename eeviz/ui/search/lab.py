@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from ...labs.address import parameters
 from ...labs.search.openings import Openings
 from ...labs.search.settings import Settings, from_query
 from ...labs.search.state import SearchState, Selection
-from ..page.page import parameters
 from .app import PARTS, LabApp
 
 
