@@ -103,14 +103,7 @@ def test_every_file_is_in_the_manifest_unchanged(demo, manifest):
         assert len(content) == entry["bytes"]
         assert entry["licence"]
         assert entry["date"]
-        assert entry["command"].startswith(
-            (
-                "python -m eeviz.nn.make_",
-                "python -m eeviz.hardware.make_",
-                "python -m eeviz.search.make_",
-                "python benchmarks/augment_cifar.py full ",
-            )
-        )
+        assert entry["command"].startswith(("python -m recipes.make_", "python benchmarks/augment_cifar.py full "))
 
 
 def test_the_data_stays_small():

@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 import numpy as np
 
+from . import records_file
 from .calibration import BELOW_ONE, confidence_of
 from .cost import Cost, ProductCost
 
@@ -251,16 +252,21 @@ class ExitRecords:
 
     def save(self, path) -> None:
         """Write an .npz at `path`, whole or not at all. Raises OSError when the disk is full or the folder is missing."""
-        from .records_file import save
+        records_file.write(self, path)
 
-        save(self, path)
+    def to_bytes(self) -> bytes:
+        """The bytes of the .npz that `save` writes."""
+        return records_file.packed(self)
 
     @classmethod
-    def load(cls, path) -> ExitRecords:
-        """Read an .npz from a path or a binary file. Raises ValueError for anything that is not valid records."""
-        from .records_file import load
-
-        return load(path)
+    def load(cls, source, name: str = "the file") -> ExitRecords:
+        """Read an .npz from a path, its bytes or a binary file. Raises ValueError, naming the file (`name` where it has
+        no name of its own), for anything that is not valid records."""
+        fields = records_file.read(source, name)
+        try:
+            return cls.from_logits(**fields) if "confidence" not in fields else cls(**fields)
+        except ValueError as error:
+            raise ValueError(f"{records_file.name_of(source, name)}: {error}") from error
 
 
 def _checked_costs(costs, exits: int) -> Mapping[str, Cost | ProductCost]:

@@ -15,10 +15,9 @@ from pathlib import Path
 import numpy as np
 
 from ...core.network.segments import Segments
-from ...core.platform.mapping import Mapping, best_mapping
+from ...core.platform.mapping import Mapping, best_mapping, shortest_mapping
 from ...core.platform.platform import Platform
 from ...core.platform.sensitivity import Sensitivity, sensitivity
-from ...core.platform.shortest import shortest_mapping
 from ...core.solve.thresholds import choose
 from ...core.table.metrics import own_accuracy, paired_interval
 from ...core.table.records import ExitRecords
