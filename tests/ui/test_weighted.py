@@ -261,11 +261,11 @@ def searched(tmp_path_factory):
     from eeviz.labs.search.openings import Openings
     from eeviz.labs.search.settings import Settings
     from eeviz.labs.search.state import SearchState
-    from eeviz.ui.search.app import LabApp
+    from eeviz.ui.search.app import SearchApp
 
     store = tmp_path_factory.mktemp("lab") / "done.db"
     settings = Settings(methods=("two-level", "nachos"), evaluations=6)
-    app = LabApp(SearchState(settings), Openings(store, Weighed()), inline=True)
+    app = SearchApp(SearchState(settings), Openings(store, Weighed()), inline=True)
     app.runline.press("start")
     assert app.status.level != "error", app.status.details
     return app
