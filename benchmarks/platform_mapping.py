@@ -12,9 +12,8 @@ import numpy as np
 
 import eeviz as ee
 from eeviz.core.network.segments import Piece, Segments
-from eeviz.core.platform.mapping import COSTS
+from eeviz.core.platform.mapping import COSTS, shortest_mapping
 from eeviz.core.platform.sensitivity import sensitivity
-from eeviz.core.platform.shortest import shortest_mapping
 from eeviz.core.table.metrics import paired_interval
 from eeviz.nn.count.describe import describe
 

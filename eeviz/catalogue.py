@@ -125,7 +125,7 @@ class Demo:
         from .nn import network_file
 
         if not (self.folder / "architecture.json").is_file():
-            base = _CHECKPOINT.get(self.name, f"eeviz.nn.models.use_cases.load_base({self.name!r}) gives it")
+            base = _CHECKPOINT.get(self.name, f"eeviz.nn.models.load.load_base({self.name!r}) gives it")
             raise ValueError(
                 f"the demo {self.name!r} ships its records alone; to have the network, augment the base again: "
                 f"{base}, eeviz.augment makes it early-exit."
@@ -233,19 +233,3 @@ BASES: Mapping[str, Base] = {
 def bases() -> dict[str, Base]:
     """Those whose weights are there."""
     return {name: base for name, base in BASES.items() if base.ships}
-
-
-def load_base(name: str):
-    """A base model with its data, ready for `augment` (`nn.loaded.Loaded`); imports torch.
-
-    Raises ValueError for an unknown name and where no weights ship, FileNotFoundError, in words, where its data is not on
-    this machine.
-    """
-    if name not in BASES:
-        raise ValueError(f"no base model {name!r}: choose one of {', '.join(bases())}.")
-    base = BASES[name]
-    if not base.weights:
-        raise ValueError(f"{base.title}: its weights do not ship; {base.elsewhere}")
-    from .nn.models.load import load
-
-    return load(base)

@@ -45,7 +45,7 @@ LICENCE = {
 
 def speech(fold: int, out: Path, work: Path, seed: int = 0) -> Augmentation:
     """One fold: networks of three fifths of the speakers, records on the next and on the fold's own."""
-    model = use_cases.load_base("speech", fold)
+    model = use_cases.base_model("speech", fold)
     fit, tune, report = use_cases.speech_parts(fold)
     recipe = BranchRecipe(epochs=3, batch=64, label_smoothing=0.05, seed=seed)
     run = AugmentRun(
@@ -68,7 +68,7 @@ def speech(fold: int, out: Path, work: Path, seed: int = 0) -> Augmentation:
 
 def ecg(out: Path, work: Path, seed: int = 0, test: bool = True) -> Augmentation:
     """Frozen base, branches learnt on the training patients; static networks of fewer channels beside it."""
-    model = use_cases.load_base("ecg")
+    model = use_cases.base_model("ecg")
     fit, tune = (use_cases.heartbeats(load_dataset("mit-bih", split)) for split in ("train", "validation"))
     recipe = BranchRecipe(seed=seed, **ECG_RECIPE)
     run = AugmentRun(

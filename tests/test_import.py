@@ -1,5 +1,6 @@
 """`import eeviz` is quick and light, and the public names are there."""
 
+import ast
 import json
 import subprocess
 import sys
@@ -44,8 +45,18 @@ def test_public_names_exist(name):
     assert name in dir(eeviz)
 
 
-def test_a_submodule_does_not_hide_the_function_of_its_name(root):
-    assert fresh("import eeviz.demos, eeviz; print(callable(eeviz.demos))", root).strip() == "True"
+def test_no_module_has_the_name_of_a_public_function(root):
+    modules = {path.stem for path in (root / "eeviz").iterdir() if path.suffix == ".py" or any(path.glob("*.py"))}
+    assert not modules & set(eeviz.__all__)
+    code = "import eeviz.nas.store, eeviz.catalogue, eeviz; print(callable(eeviz.search), callable(eeviz.demos))"
+    assert fresh(code, root).split() == ["True", "True"]
+
+
+def test_type_checkers_are_told_of_the_same_names(root):
+    tree = ast.parse((root / "eeviz" / "__init__.py").read_text("utf-8"))
+    (block,) = [node for node in tree.body if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"]
+    told = {a.asname: f"eeviz.{node.module}" for node in block.body for a in node.names}
+    assert told == eeviz._HOME
 
 
 def test_an_unknown_name_says_which_there_are():

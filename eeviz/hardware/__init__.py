@@ -1,7 +1,7 @@
 """Where the figures of costs come from, beside `core.platform`: rooflines, ZigZag's accelerators, this machine, measured."""
 
 from ..core.platform.file import READERS
-from ..core.platform.platform import PRESETS, Platform
+from ..core.platform.platform import CLOCKS, PRESETS, Platform
 from .accelerator import Accelerator
 from .host import Host
 from .named import name_of, named, names
@@ -30,5 +30,12 @@ def _this_host() -> Platform:
     return this_host()
 
 
+def _clocked(network, measure: str):
+    from .measured import measure as clock
+
+    return clock(network, measure=measure).segments
+
+
 PRESETS["this-host"] = _this_host
+CLOCKS["this-host"] = _clocked
 READERS.update(dict.fromkeys(SUFFIXES, read))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from ..core.platform import file
 from ..core.platform.platform import Platform
 from ..launch.packages import require
 
@@ -34,5 +33,5 @@ def save(platform: Platform, path) -> None:
     require("pyyaml", for_="writing a platform in YAML")
     import yaml
 
-    text = yaml.safe_dump(file.to_dict(platform), sort_keys=False, allow_unicode=True)
+    text = yaml.safe_dump(platform.to_dict(), sort_keys=False, allow_unicode=True)
     Path(path).write_text(text, "utf-8")

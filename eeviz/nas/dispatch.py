@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from dataclasses import dataclass
 
-from ..core.table.records_file import dumps
 from .domain import Genome
 from .evaluate import Evaluator, Stopped
 from .goal import Goal
@@ -53,7 +52,7 @@ def work(task: Task, stopped: Callable[[], bool] | None = None) -> Done:
     try:
         records = evaluator.records(task.genome, method.offered, method.measure, stopped=stopped)
         records = method.convert(records)
-        points, table = method.points(records, evaluator.space, task.genome, task.goal), dumps(records)
+        points, table = method.points(records, evaluator.space, task.genome, task.goal), records.to_bytes()
     except (ValueError, ArithmeticError) as error:
         return Done(
             task.index, task.genome, None, Points.none(), time.perf_counter() - started, str(error) or repr(error)

@@ -17,7 +17,6 @@ from pathlib import Path
 import numpy as np
 
 from ..core.table.records import ExitRecords
-from ..core.table.records_file import loads
 from .pareto import Points
 from .protocols import Candidate
 
@@ -171,7 +170,7 @@ class Store:
             row = self._db.execute(query, (run, id_)).fetchone()
         if row is None or row[1]:
             raise ValueError(f"candidate {id_} has no records{': its evaluation failed' if row else ''}.")
-        return None if row[0] is None else loads(row[0], f"candidate {id_}")
+        return None if row[0] is None else ExitRecords.load(row[0], f"candidate {id_}")
 
     def thin(self, run: int, kept: Collection[int]) -> None:
         """Let go of the records of all other evaluations of a run."""

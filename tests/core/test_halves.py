@@ -5,6 +5,7 @@ import pytest
 
 import eeviz as ee
 from eeviz.core.solve.cross_fit import crossed, split_in_two
+from eeviz.core.table.calibration import fit_temperature
 
 
 def table(n=400, seed=0, group=None):
@@ -45,7 +46,7 @@ def test_figures_are_those_of_routing_each_half_with_the_others_policy():
         right, spent = np.full(400, np.nan), np.full(400, np.nan)
         for k, (chosen_on, reported) in enumerate((halves, halves[::-1])):
             choosing = records.subset(chosen_on)
-            temperature = ee.core.calibration.fit_temperature(choosing.logits, choosing.label)
+            temperature = fit_temperature(choosing.logits, choosing.label)
             part = records.subset(reported).with_confidence("max_probability", tuple(temperature))
             routing = ee.route(part, made.policies[shuffle][k])
             right[reported], spent[reported] = routing.right, routing.cost_at[routing.exit_of]

@@ -13,7 +13,6 @@ from tables import random_records
 
 from eeviz.core.table.cost import Cost, ProductCost
 from eeviz.core.table.records import ExitRecords
-from eeviz.core.table.records_file import loads
 
 COST = {"macs": Cost((1, 2), (1, 1))}
 GOOD = {"confidence": [[0.5, 0.6]], "predicted": [[0, 1]], "label": [1], "costs": COST}
@@ -123,7 +122,7 @@ def test_the_file_brings_everything_back(tmp_path):
 def test_plain_arrays_are_records_too():
     file = io.BytesIO()
     np.savez(file, logits=np.eye(3)[None].repeat(5, 0), label=np.arange(5) % 3, backbone=[1, 2, 3], heads=[1, 1, 1])
-    records = loads(file.getvalue())
+    records = ExitRecords.load(file.getvalue())
     assert len(records) == 5
     assert records.measure == "max_probability"
 
@@ -153,7 +152,7 @@ def _bytes(**arrays):
 )
 def test_foreign_and_damaged_files_are_refused_in_words(data, words):
     with pytest.raises(ValueError, match=words):
-        loads(data)
+        ExitRecords.load(data)
 
 
 @settings(max_examples=150, deadline=None)
@@ -171,7 +170,7 @@ def test_a_damaged_file_never_raises_anything_but_a_valueerror(data):
     for _ in range(data.draw(st.integers(1, 8))):
         raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
     with contextlib.suppress(ValueError):
-        loads(bytes(raw[: data.draw(st.integers(0, len(raw)))]))
+        ExitRecords.load(bytes(raw[: data.draw(st.integers(0, len(raw)))]))
 
 
 def test_a_missing_file_says_so(tmp_path):

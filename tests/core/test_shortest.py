@@ -5,9 +5,8 @@ import pytest
 
 import eeviz as ee
 from eeviz.core.network.segments import Piece, Segments
-from eeviz.core.platform.mapping import Mapping
+from eeviz.core.platform.mapping import Mapping, shortest_mapping
 from eeviz.core.platform.platform import Link, Platform, Processor
-from eeviz.core.platform.shortest import shortest_mapping
 
 DROP = 0.03
 PAIR = Platform(

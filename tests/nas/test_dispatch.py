@@ -12,7 +12,7 @@ import psutil
 import pytest
 from search_fakes import SPACE, FakeEvaluator
 
-from eeviz.core.table.records_file import loads
+from eeviz.core.table.records import ExitRecords
 from eeviz.nas.dispatch import Dispatcher, Task
 from eeviz.nas.evaluate import Stopped
 from eeviz.nas.goal import Goal
@@ -56,7 +56,7 @@ def check(found, right, failed):
         else:
             assert not done.failed
             assert done.points.error.tolist() == right[i].points.error.tolist()
-            assert (loads(done.records).confidence == loads(right[i].records).confidence).all()
+            assert (ExitRecords.load(done.records).confidence == ExitRecords.load(right[i].records).confidence).all()
 
 
 @pytest.mark.parametrize("kind", ["nan", "raise"])

@@ -94,7 +94,7 @@ def test_inputs_fit_the_networks(beats):
 def test_unknown_bases_are_refused_in_words():
     for name, fold in (("radio", 0), ("speech", 5), ("ecg", 1)):
         with pytest.raises(ValueError, match="choose speech"):
-            use_cases.load_base(name, fold)
+            use_cases.base_model(name, fold)
 
 
 def test_training_resumes_where_it_was_stopped(beats, tmp_path):

@@ -214,7 +214,7 @@ def test_int8_files_predict_what_fake_quantization_predicts(demo, validation, im
     from eeviz.nn.export.int8 import agreement, export_int8, needs_reduced_range
 
     reduced = needs_reduced_range()
-    done = int8(demo, Policy((0.9, None, 0.9)), tmp_path, images)
+    done = export_int8(demo, Policy((0.9, None, 0.9)), tmp_path, images)
     assert all((tmp_path / name).stat().st_size > 0 for name in done.files)
     found = agreement(quantize(demo, images, 8, reduce_range=reduced), tmp_path, validation.images[:500])
     assert found.share.shape == (3,)

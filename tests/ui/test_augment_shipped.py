@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from eeviz.catalogue import load_base, load_demo
+from eeviz.catalogue import load_demo
 from eeviz.core.platform.platform import Platform
 from eeviz.core.table.policy import Policy, route
 from eeviz.labs.augment.settings import Settings
@@ -11,6 +11,7 @@ from eeviz.labs.augment.shipped import Shipped
 from eeviz.labs.augment.state import AugmentState
 from eeviz.labs.augment.static import static_points
 from eeviz.nn.count.describe import describe
+from eeviz.nn.models.load import load_base
 from eeviz.nn.models.static import static_network
 from eeviz.ui.augment.app import AugmentApp
 from eeviz.ui.augment.lab import augment_lab
@@ -127,7 +128,7 @@ def test_the_lab_opens_with_it_and_counts_drops_from_the_model_as_it_was_given()
 
 
 def test_an_address_that_does_not_fit_is_told_beside_it(monkeypatch):
-    monkeypatch.setattr("eeviz.labs.augment.settings.parameters", lambda query=None: {"drop": "much"})
+    monkeypatch.setattr("eeviz.labs.settings.parameters", lambda query=None: {"drop": "much"})
     lab = augment_lab()
     lab.join(60)
     assert lab.phase == "done"

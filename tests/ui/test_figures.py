@@ -74,7 +74,7 @@ def test_unknown_theme_is_refused():
 
 def test_without_the_bundle_the_stock_figure_stays(monkeypatch, tmp_path):
     monkeypatch.setattr(figures.plotly, "__file__", str(tmp_path / "__init__.py"))
-    spec = importlib.util.spec_from_file_location("eeviz.ui.figures_elsewhere", figures.__file__)
+    spec = importlib.util.spec_from_file_location("eeviz.ui.charts.figures_elsewhere", figures.__file__)
     stock = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(stock)
     made = stock.figure([go.Scatter(y=[1])])

@@ -28,7 +28,6 @@ KEPT = ("exit A, 4 bits", "exit E, 8 bits")
 @pytest.fixture(scope="module")
 def stored(tmp_path_factory):
     """A stored search of zniber whose best point keeps exit A at 4 bits and exit E at 8, the backbone at 4."""
-    from eeviz.core.table.records_file import dumps
 
     path = tmp_path_factory.mktemp("stored") / "zniber.db"
     evaluator = FakeEvaluator(space=SearchSpace.preset("zniber"))
@@ -41,7 +40,7 @@ def stored(tmp_path_factory):
         thresholds[0, records.exits.index(name)] = 0.7
     points = Points(np.array([0.4]), np.array([2e7]), np.array([3e7]), thresholds)
     store = Store(path)
-    store.add(store.runs()[0]["id"], Candidate(0, 0, genome, points, 1.0, ""), dumps(records), 1.0)
+    store.add(store.runs()[0]["id"], Candidate(0, 0, genome, points, 1.0, ""), records.to_bytes(), 1.0)
     store.close()
     return path, records
 

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eeviz.ui.page.page import CopyLine, Page, asked_theme, parameters
+from eeviz.labs.address import parameters
+from eeviz.ui.page.page import CopyLine, Page, asked_theme
 
 
 def test_parameters_drop_the_token_and_keep_the_last(monkeypatch):

@@ -6,11 +6,15 @@ passes. So latency and energy are plain `Cost`s, and every solver and view that 
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from ..network.segments import Segments
 from ..table.cost import Cost, ProductCost
-from .platform import Platform
+
+if TYPE_CHECKING:
+    from .platform import Platform
 
 HEADS = ("own", "next")
 

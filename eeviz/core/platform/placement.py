@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import combinations_with_replacement
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,7 +22,9 @@ from ..solve.thresholds import MOST_CANDIDATES, MOST_CELLS, _choices, _grid_size
 from ..table.cost import Cost, ProductCost
 from ..table.records import ExitRecords
 from .cost import homes, memory
-from .platform import Platform
+
+if TYPE_CHECKING:
+    from .platform import Platform
 
 MOST_ASSIGNMENTS = 20_000
 

@@ -11,8 +11,15 @@ from types import MappingProxyType
 
 from ..network.segments import ANY, Piece, Segments, _number
 from ..table.cost import Cost, ProductCost
+from . import file
+from .cost import cost as cost_on
+from .mapping import best_mapping
 
 PICO = 1e-12
+PRESETS: dict[str, Callable[[], Platform]] = {}
+"""Platforms by name that must be measured; `eeviz.hardware` adds its own on import."""
+CLOCKS: dict[str, Callable[..., Segments]] = {}
+"""Processor -> (network, confidence measure) -> Segments clocked on it; `eeviz.hardware` adds its own on import."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,31 +161,60 @@ class Platform:
         return f"Platform({self.name}: {' -> '.join(p.name for p in self.processors)})"
 
     def __reduce__(self):
-        from .file import from_dict, to_dict
-
-        return from_dict, (to_dict(self),)  # views of dicts cannot be pickled
+        return Platform.from_dict, (self.to_dict(),)  # views of dicts cannot be pickled
 
     @classmethod
     def preset(cls, name: str) -> Platform:
         """One of "cortex-m0-m4" and "sensor-gateway-cloud", every figure with its source, or "this-host", measured
         (needs `eeviz.hardware`). Raises ValueError listing the names."""
-        from .file import preset
-
-        return preset(name)
+        files = file.shipped()
+        if name in files:
+            return cls.load(files[name])
+        if name in PRESETS:
+            return PRESETS[name]()
+        more = "" if "this-host" in PRESETS else '; "this-host" needs `import eeviz.hardware` first'
+        raise ValueError(f"no platform {name!r}: choose one of {', '.join([*files, *PRESETS])}{more}.")
 
     @classmethod
     def load(cls, path) -> Platform:
-        """From a JSON file, and once `eeviz.hardware` is imported from YAML. Raises ValueError in words for anything that
-        is not a platform."""
-        from .file import load
-
-        return load(path)
+        """From a JSON file, and once `eeviz.hardware` is imported from YAML. Raises ValueError in words, naming the file,
+        for anything that is not a platform."""
+        data = file.read(path)
+        try:
+            return cls.from_dict(data)
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from error
 
     def save(self, path) -> None:
         """Write a JSON file that `load` reads."""
-        from .file import save
+        file.write(self.to_dict(), path)
 
-        save(self, path)
+    def to_dict(self) -> dict:
+        """The platform as a document of plain values."""
+        return {
+            "format": file.FORMAT,
+            "name": self.name,
+            "processors": [_part(p) for p in self.processors],
+            "links": [_part(link) for link in self.links],
+        }
+
+    @classmethod
+    def from_dict(cls, data) -> Platform:
+        """Inverse of `to_dict`. Raises ValueError in words for unknown, missing or impossible entries."""
+        if not isinstance(data, Mapping):
+            raise ValueError(f"expected a mapping with name, processors and links, got {type(data).__name__}.")
+        unknown = sorted(set(map(str, data)) - {"format", "name", "processors", "links"})
+        if unknown:
+            raise ValueError(f"unknown entries {', '.join(unknown)}: a platform has name, processors and links.")
+        if data.get("format", file.FORMAT) != file.FORMAT:
+            raise ValueError(f"format is {data['format']!r}, expected {file.FORMAT!r}.")
+        parts = {}
+        for kind, part in (("processors", Processor), ("links", Link)):
+            entries = data.get(kind, [])
+            if not isinstance(entries, list):
+                raise ValueError(f"{kind}: expected a list.")
+            parts[kind] = [_read(part, entry, f"{kind}[{i}]") for i, entry in enumerate(entries)]
+        return cls(str(data.get("name", "")), **parts)
 
     def cost(self, segments: Segments, assignment, heads: str = "own") -> dict[str, Cost | ProductCost]:
         """{"latency" (s), "energy" (J), "energy x latency"} of leaving at each exit, links, wake-ups and idling inside.
@@ -187,14 +223,10 @@ class Platform:
         it reads does; "next", where the next segment runs, so that its input has travelled already.
         Raises ValueError for an assignment that does not fit. Memory is not looked at here (see `map`).
         """
-        from .cost import cost
-
-        return cost(self, segments, assignment, heads)
+        return cost_on(self, segments, assignment, heads)
 
     def map(self, segments: Segments, records, cost: str = "energy", **conditions):
         """The best policy and assignment together: a `Mapping`. Conditions as in `mapping.best_mapping`."""
-        from .mapping import best_mapping
-
         return best_mapping(self, segments, records, cost, **conditions)
 
     def scaled(self, owner: str, figure: str, factor: float) -> Platform:
@@ -214,4 +246,32 @@ class Platform:
         return replace(self, processors=tuple(map(change, self.processors)), links=tuple(map(change, self.links)))
 
 
-PRESETS: dict[str, Callable[[], Platform]] = {}  # by name; what must measure adds itself on import
+def _part(part: Processor | Link) -> dict:
+    data = {"name": part.name}
+    for name in (*type(part).figures(), *(("operators",) if isinstance(part, Processor) and part.operators else ())):
+        value = getattr(part, name)
+        if value is None:
+            continue
+        value = dict(value) if isinstance(value, Mapping) else value
+        data[name] = {"value": value, "source": part.sources[name]} if name in part.sources else value
+    return data
+
+
+def _read(cls: type, entry, where: str):
+    if not isinstance(entry, Mapping):
+        raise ValueError(f"{where}: expected a mapping, got {type(entry).__name__}.")
+    allowed = {"name", *cls.figures(), *(("operators",) if cls is Processor else ())}
+    unknown = sorted(set(map(str, entry)) - allowed)
+    if unknown:
+        raise ValueError(f"{where}: unknown entries {', '.join(unknown)}; known are {', '.join(sorted(allowed))}.")
+    values, sources = {}, {}
+    for name, value in entry.items():
+        if isinstance(value, Mapping) and set(value) <= {"value", "source"} and "value" in value:
+            sources[name] = str(value.get("source", ""))
+            value = value["value"]
+        values[name] = value
+    if "operators" in values and not isinstance(values["operators"], Mapping):
+        raise ValueError(f"{where}: operators must be a mapping from kind to MACs per second.")
+    if "name" not in values:
+        raise ValueError(f"{where}: name is missing.")
+    return cls(**values, sources={name: text for name, text in sources.items() if text})

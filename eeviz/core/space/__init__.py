@@ -1,1 +1,5 @@
 """Search spaces: genes, architectures, presets."""
+
+from . import presets
+
+__all__ = ["presets"]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import inspect
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from types import MappingProxyType
@@ -11,34 +12,16 @@ from typing import Any
 import numpy as np
 
 from ..network.plan import Plan
-from .architecture import Architecture
+from ..table.cost import Cost
+from .describe import describe, drawing
+from .genome import Gene, Genome, Genomes
 
-GROUPS = ("resolution", "backbone", "exits", "thresholds")
-Genome = tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Gene:
-    """One choice: an integer that picks one of `options`.
-
-    group : one of `GROUPS`. needs : (gene, options) pairs; the gene is alive only while each of those earlier genes is
-    alive and has one of those options. Dead genes have no effect and stand at option 0 in canonical genomes.
-    """
-
-    name: str
-    options: tuple[Any, ...]
-    group: str
-    needs: tuple[tuple[str, tuple[Any, ...]], ...] = ()
-
-    def __post_init__(self):
-        if len(set(self.options)) != len(self.options) or not self.options:
-            raise ValueError(f"gene {self.name}: options must be distinct and at least one, got {self.options}.")
-        if self.group not in GROUPS:
-            raise ValueError(f"gene {self.name}: group {self.group!r} is unknown, expected one of {', '.join(GROUPS)}.")
+PRESETS: dict[str, Callable[..., SearchSpace]] = {}
+"""Spaces by name; each module of `presets` adds its own."""
 
 
 @dataclass(frozen=True)
-class SearchSpace:
+class SearchSpace(Genomes):
     """Genes, and what a choice of their options means.
 
     arguments : what the preset was made with. forbidden : (gene, option) pairs that must not all hold at once.
@@ -71,9 +54,12 @@ class SearchSpace:
 
         arguments : input (channels, height, width) and classes; see the module of each space.
         """
-        from .presets import preset
-
-        return preset(name, **arguments)
+        if name not in PRESETS:
+            raise ValueError(f"space {name!r} is unknown: choose one of {', '.join(PRESETS)}.")
+        takes = inspect.signature(PRESETS[name]).parameters
+        if unknown := set(arguments) - set(takes):
+            raise ValueError(f"space {name!r} takes no {sorted(unknown)[0]!r}: it takes {', '.join(takes)}.")
+        return PRESETS[name](**arguments)
 
     def __getstate__(self) -> dict[str, Any]:
         return {f.name: getattr(self, f.name) for f in fields(self)}  # what is cached is found again, and a view of a
@@ -81,89 +67,6 @@ class SearchSpace:
 
     def __repr__(self) -> str:
         return f"SearchSpace({self.name}, {len(self.genes)} genes, {self.size:.3g} architectures)"
-
-    @cached_property
-    def index(self) -> Mapping[str, int]:
-        """Gene name -> place in the genome."""
-        return MappingProxyType({gene.name: i for i, gene in enumerate(self.genes)})
-
-    @cached_property
-    def lower(self) -> np.ndarray:
-        """(G,) int64 smallest value of each gene: 0."""
-        return _frozen(np.zeros(len(self.genes), np.int64))
-
-    @cached_property
-    def upper(self) -> np.ndarray:
-        """(G,) int64 largest value of each gene, itself allowed."""
-        return _frozen(np.array([len(gene.options) - 1 for gene in self.genes], np.int64))
-
-    @cached_property
-    def size(self) -> int:
-        """Number of different architectures (canonical genomes)."""
-        from .genome import count
-
-        return count(self)
-
-    def group(self, *groups: str) -> np.ndarray:
-        """(G,) bool: which genes belong to these groups. Raises ValueError for an unknown group."""
-        if unknown := set(groups) - set(GROUPS):
-            raise ValueError(f"gene group {sorted(unknown)[0]!r} is unknown, expected one of {', '.join(GROUPS)}.")
-        return np.array([gene.group in groups for gene in self.genes])
-
-    def check(self, genome: Sequence[int]) -> Genome:
-        """The genome as a tuple of int. Raises ValueError for a wrong length, type or range, naming the gene."""
-        whole = type(genome) is tuple and len(genome) == len(self.genes) and set(map(type, genome)) == {int}
-        if whole and all(0 <= v <= last for v, last in zip(genome, self._last, strict=True)):
-            return genome  # the common case, without arrays
-        try:
-            values = np.asarray(genome)
-        except ValueError as error:
-            raise ValueError(f"genome: expected {len(self.genes)} integers, got {genome!r}.") from error
-        if values.ndim != 1 or len(values) != len(self.genes):
-            raise ValueError(
-                f"genome: expected {len(self.genes)} integers (space {self.name}), got shape {values.shape}."
-            )
-        if values.dtype == bool or not np.issubdtype(values.dtype, np.number) or np.iscomplexobj(values):
-            raise ValueError(f"genome: expected integers, got {values.dtype}.")
-        if not np.issubdtype(values.dtype, np.integer) and not (values == np.rint(values)).all():
-            raise ValueError("genome: expected integers, got fractions or NaN.")
-        outside = np.flatnonzero((values < 0) | (values > self.upper))
-        if outside.size:
-            gene = self.genes[outside[0]]
-            raise ValueError(
-                f"genome: gene {outside[0]} ({gene.name}) is {values[outside[0]]}, "
-                f"it must lie in 0..{len(gene.options) - 1}."
-            )
-        return tuple(int(v) for v in values)
-
-    def alive(self, genome: Sequence[int]) -> np.ndarray:
-        """(G,) bool: which genes have an effect in this genome."""
-        return np.array(self._alive(genome))
-
-    def _alive(self, genome: Sequence[int]) -> list[bool]:
-        alive = [True] * len(self.genes)
-        for i, needs in self._needing:
-            alive[i] = all(alive[j] and genome[j] in options for j, options in needs)
-        return alive
-
-    def forbids(self, genome: Sequence[int]) -> bool:
-        """Do all forbidden pairs hold at once?"""
-        return bool(self._forbidden) and all(genome[i] == option for i, option in self._forbidden)
-
-    def canonical(self, genome: Sequence[int]) -> Genome:
-        """The genome with dead genes at 0: equal for genomes of one architecture. Raises ValueError as `check`.
-
-        A forbidden choice is mended: the first gene concerned moves to its first other option.
-        """
-        return self._canonical(genome)[0]
-
-    def _canonical(self, genome: Sequence[int]) -> tuple[Genome, list[bool]]:
-        values = list(self.check(genome))
-        if self.forbids(values):
-            i, option = self._forbidden[0]
-            values[i] = int(option == 0)
-        alive = self._alive(values)
-        return tuple(v if a else 0 for v, a in zip(values, alive, strict=True)), alive
 
     def decode(self, genome: Sequence[int]) -> Architecture:
         """The architecture of a genome. Raises ValueError as `check`."""
@@ -178,88 +81,87 @@ class SearchSpace:
         values = architecture.values
         return tuple(gene.options.index(values[gene.name]) if gene.name in values else 0 for gene in self.genes)
 
-    def sample(self, rng: np.random.Generator) -> Genome:
-        """A canonical genome, every gene drawn uniformly."""
-        from .genome import sample
-
-        return sample(self, rng)
-
-    def mutate(self, genome: Sequence[int], rng: np.random.Generator, rate: float | None = None) -> Genome:
-        """A canonical genome of another architecture: every alive gene moves with probability `rate` to another option.
-
-        rate : None for one gene on average. Genes that come alive get a random option. At least one gene moves.
-        """
-        from .genome import mutate
-
-        return mutate(self, genome, rng, rate)
-
-    def crossover(self, first: Sequence[int], second: Sequence[int], rng: np.random.Generator) -> Genome:
-        """A canonical genome with each gene from one of two parents, from the one in which it is alive."""
-        from .genome import crossover
-
-        return crossover(self, first, second, rng)
-
-    def neighbours(self, genome: Sequence[int]) -> Iterator[Genome]:
-        """Every canonical genome one step away: one alive gene at another option, genes that come alive at 0."""
-        from .genome import neighbours
-
-        return neighbours(self, genome)
-
     def smallest(self) -> Genome:
         """The backbone of fewest MACs (no single gene makes it smaller); exits and thresholds at option 0."""
-        from .genome import extreme
-
-        return extreme(self, -1)
+        return self._extreme(-1)
 
     def largest(self) -> Genome:
         """The backbone of most MACs (no single gene makes it larger); exits and thresholds at option 0."""
-        from .genome import extreme
+        return self._extreme(1)
 
-        return extreme(self, 1)
+    def _extreme(self, sign: int) -> Genome:
+        """From all backbone genes at one end, gene by gene to the option of largest (sign 1) or smallest (-1) MACs."""
+        backbone = np.flatnonzero(self.group("resolution", "backbone")).tolist()
+        genome = [0] * len(self.genes)
+        for i in backbone:
+            genome[i] = len(self.genes[i].options) - 1 if sign > 0 else 0
 
-    def backbone_part(self, genome: Sequence[int]) -> Genome:
-        """The canonical genome of the same backbone and resolution, exits and thresholds at 0."""
-        kept = self.group("resolution", "backbone")
-        return self.canonical([v if k else 0 for v, k in zip(self.check(genome), kept, strict=True)])
+        def value(values) -> float:
+            return sign * self.decode(values).macs().static
 
-    def with_exits(self, genome: Sequence[int], exits: Sequence[Any], thresholds: Sequence[Any] = ()) -> Genome:
-        """The canonical genome with these options of the exit genes, and of the threshold genes, in their order.
+        best, before = value(genome), None
+        while best != before:
+            before = best
+            for i in backbone:
+                moves = [[*genome[:i], o, *genome[i + 1 :]] for o in range(len(self.genes[i].options))]
+                genome = max(moves, key=value)  # the first of equals
+            best = value(genome)
+        return self.canonical(genome)
 
-        Raises ValueError for another number of them or an unknown option.
-        """
-        values = list(self.check(genome))
-        for group, chosen in (("exits", exits), ("thresholds", thresholds)):
-            places = np.flatnonzero(self.group(group)).tolist()
-            if len(chosen) not in ({len(places)} if group == "exits" else {0, len(places)}):
-                raise ValueError(f"{group}: expected {len(places)} options, got {len(chosen)}.")
-            for place, option in zip(places, chosen, strict=False):
-                if option not in self.genes[place].options:
-                    raise ValueError(f"{self.genes[place].name}: {option!r} is not one of {self.genes[place].options}.")
-                values[place] = self.genes[place].options.index(option)
-        return self.canonical(values)
+
+@dataclass(frozen=True, eq=False)
+class Architecture:
+    """What a genome stands for. values : gene name -> option, of the alive genes."""
+
+    space: SearchSpace
+    values: Mapping[str, Any]
+
+    def __eq__(self, other) -> bool:
+        return isinstance(other, Architecture) and self.space == other.space and self.genome == other.genome
+
+    def __hash__(self) -> int:
+        return hash((self.space.name, self.genome))
+
+    def __repr__(self) -> str:
+        return f"Architecture({self.space.name}, {self.macs().static / 1e6:.3g} M MACs, {len(self.plan.heads)} exits)"
+
+    def __reduce__(self):
+        return (_decode, (self.space, self.genome))
 
     @cached_property
-    def _last(self) -> Genome:
-        return tuple(len(gene.options) - 1 for gene in self.genes)
+    def genome(self) -> Genome:
+        """The canonical genome."""
+        return self.space.encode(self)
 
     @cached_property
-    def _needs(self) -> tuple[tuple[tuple[int, frozenset[int]], ...], ...]:
-        return tuple(
-            tuple(
-                (self.index[n], frozenset(self.genes[self.index[n]].options.index(o) for o in os)) for n, os in g.needs
-            )
-            for g in self.genes
-        )
+    def plan(self) -> Plan:
+        """The network's plan: backbone and the exits that the genome chose."""
+        return self.space.planner(self.values, False)
 
     @cached_property
-    def _needing(self) -> tuple[tuple[int, tuple[tuple[int, frozenset[int]], ...]], ...]:
-        return tuple((i, needs) for i, needs in enumerate(self._needs) if needs)
+    def _offered(self) -> Plan:
+        return self.space.planner(self.values, True)
 
-    @cached_property
-    def _forbidden(self) -> tuple[tuple[int, int], ...]:
-        return tuple((self.index[n], self.genes[self.index[n]].options.index(o)) for n, o in self.forbidden)
+    def offered(self) -> Plan:
+        """The same backbone with every branch design at every exit: alternatives, at most one a position to be kept."""
+        return self._offered
+
+    def macs(self) -> Cost:
+        """Cost in MACs: backbone (E,) cumulative up to each exit's tap, heads (E,); equal to fvcore's count."""
+        return self.plan.macs()
+
+    def parameters(self) -> int:
+        """Trainable parameters, exits included."""
+        return self.plan.parameters()
+
+    def describe(self) -> str:
+        """A few lines of text: resolution, stages with their blocks, exits, each with its MACs."""
+        return describe(self)
+
+    def drawing(self) -> dict:
+        """Stages, blocks and branches with shapes, MACs and parameters as plain values, for a view to draw to scale."""
+        return drawing(self)
 
 
-def _frozen(array: np.ndarray) -> np.ndarray:
-    array.flags.writeable = False
-    return array
+def _decode(space: SearchSpace, genome: Genome) -> Architecture:
+    return space.decode(genome)

@@ -13,11 +13,14 @@ import os
 import tempfile
 import zipfile
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .cost import Cost, cost_from_dict
-from .records import ExitRecords
+
+if TYPE_CHECKING:
+    from .records import ExitRecords
 
 FORMAT = "eeviz-records"
 VERSION = 1
@@ -25,7 +28,7 @@ LIMIT_BYTES = 4 << 30  # an archive that unpacks to more is refused before it is
 _ARRAYS = ("confidence", "predicted", "label", "position", "weight", "group", "logits", "thumbnails")
 
 
-def save(records: ExitRecords, path) -> None:
+def write(records: ExitRecords, path) -> None:
     """Write `records` to `path`: first beside it, then moved, so that a failed write leaves the old file."""
     path = Path(path)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
@@ -39,7 +42,7 @@ def save(records: ExitRecords, path) -> None:
         raise
 
 
-def dumps(records: ExitRecords) -> bytes:
+def packed(records: ExitRecords) -> bytes:
     """The bytes of an .npz."""
     file = io.BytesIO()
     np.savez_compressed(file, **_plain(records))
@@ -71,23 +74,27 @@ def _smallest(values: np.ndarray) -> np.ndarray:
     return values.astype(np.min_scalar_type(int(values.max())))
 
 
-def load(source) -> ExitRecords:
-    """Records from a path or binary file. Raises ValueError in words for anything else; a missing path is one too."""
+def read(source, name: str = "the file") -> dict[str, Any]:
+    """Fields of records, from a path, the bytes of an .npz or a binary file: "logits" without "confidence" where the file
+    has no more. Raises ValueError in words for anything else; a missing path is one too."""
+    if isinstance(source, bytes):
+        return _read(io.BytesIO(source), name)
     if isinstance(source, (str, os.PathLike)):
-        name = os.fspath(source)
-        if not Path(name).is_file():
-            raise ValueError(f"{name}: no such file.")
-        with open(name, "rb") as file:
-            return _read(file, Path(name).name)
-    return _read(source, getattr(source, "name", None) or "the file")
+        if not Path(source).is_file():
+            raise ValueError(f"{os.fspath(source)}: no such file.")
+        with open(source, "rb") as file:
+            return _read(file, name_of(source, name))
+    return _read(source, name_of(source, name))
 
 
-def loads(data: bytes, name: str = "the file") -> ExitRecords:
-    """Records from the bytes of an .npz."""
-    return _read(io.BytesIO(data), name)
+def name_of(source, name: str) -> str:
+    """What messages call a source: a path's last part, a file's own name, else `name`."""
+    if isinstance(source, (str, os.PathLike)):
+        return Path(source).name
+    return getattr(source, "name", None) or name
 
 
-def _read(file, name: str) -> ExitRecords:
+def _read(file, name: str) -> dict[str, Any]:
     try:
         with zipfile.ZipFile(file) as archive:
             unpacked = sum(member.file_size for member in archive.infolist())
@@ -103,7 +110,7 @@ def _read(file, name: str) -> ExitRecords:
             f"{name} is not a complete .npz file ({error}). Save records with ExitRecords.save(path)."
         ) from error
     try:
-        return _records(arrays)
+        return _fields(arrays)
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from error
 
@@ -121,7 +128,7 @@ def _array(archive, key: str, name: str) -> np.ndarray:
         raise ValueError(f"{name}: array {key!r} is damaged ({error}).") from error
 
 
-def _records(arrays: dict[str, np.ndarray]) -> ExitRecords:
+def _fields(arrays: dict[str, np.ndarray]) -> dict[str, Any]:
     meta = _meta(arrays)
     if "label" not in arrays:
         raise ValueError(f"array 'label' is missing; found {', '.join(sorted(arrays)) or 'nothing'}.")
@@ -129,24 +136,14 @@ def _records(arrays: dict[str, np.ndarray]) -> ExitRecords:
     fields |= {name: tuple(map(str, arrays[name].ravel())) for name in ("exits", "classes") if name in arrays}
     fields |= {name: str(meta[name]) for name in ("dataset", "split") if name in meta}
     fields["removable"] = bool(meta.get("removable", True))
-    costs = _costs(meta, arrays)
-    temperature = meta.get("temperature")
+    fields |= {"label": arrays["label"], "costs": _costs(meta, arrays), "temperature": meta.get("temperature")}
     if "confidence" not in arrays and "logits" in arrays:
-        measure = meta.get("measure") or "max_probability"
-        return ExitRecords.from_logits(arrays["logits"], arrays["label"], costs, measure, temperature, **fields)
+        return fields | {"logits": arrays["logits"], "measure": meta.get("measure") or "max_probability"}
     for name in ("confidence", "predicted"):
         if name not in arrays:
             raise ValueError(f"array {name!r} is missing (or give 'logits'); found {', '.join(sorted(arrays))}.")
-    return ExitRecords(
-        arrays["confidence"],
-        arrays["predicted"],
-        arrays["label"],
-        costs,
-        logits=arrays.get("logits"),
-        measure=str(meta.get("measure", "")),
-        temperature=temperature,
-        **fields,
-    )
+    answers = {name: arrays.get(name) for name in ("confidence", "predicted", "logits")}
+    return fields | answers | {"measure": str(meta.get("measure", ""))}
 
 
 def _meta(arrays: dict[str, np.ndarray]) -> dict:

@@ -6,7 +6,7 @@ import hashlib
 import tempfile
 from pathlib import Path
 
-from ...catalogue import BASES, load_base
+from ...catalogue import BASES
 from ...core.platform.platform import Platform
 from .session import Source
 from .settings import UPLOADED, Settings
@@ -58,7 +58,7 @@ class Files:
         if self.given is not None:
             return self.given
         if settings.model != UPLOADED:
-            return Source(BASES[settings.model].title, settings.model, lambda: load_base(settings.model))
+            return Source(BASES[settings.model].title, settings.model, lambda: _base(settings.model))
         if self._checkpoint is None:
             raise ValueError("choose a checkpoint file first: “Upload a checkpoint”.")
         checkpoint, name = self._checkpoint, self.state.given_model
@@ -82,3 +82,9 @@ class Files:
         if self._platform is None:
             raise ValueError("choose a platform file first: “Upload a platform”.")
         return self._platform
+
+
+def _base(name: str):
+    from ...nn.models.load import load_base
+
+    return load_base(name)

@@ -9,7 +9,7 @@ from torch import nn
 
 from ...core.network.segments import Segments
 from ...core.platform.placement import fitting
-from ...core.platform.platform import Platform
+from ...core.platform.platform import CLOCKS, Platform
 from ..count.describe import describe
 from ..network import EarlyExitNetwork
 
@@ -23,18 +23,15 @@ def platform_of(given: Any) -> Platform | None:
             f"platform: expected a Platform or the name of a preset, got {type(given).__name__}. "
             "Platform.load reads one from a file."
         )
-    from ... import hardware  # which adds the preset that must measure
-
-    return hardware.Platform.preset(given)
+    return Platform.preset(given)
 
 
 def segments_on(platform: Platform, network: EarlyExitNetwork, size: float = 4) -> Segments:
     """Segments and heads of `network`, weights and activations of `size` bytes; where `platform` is this machine they are
-    clocked (`hardware.measured`), in float32."""
-    from ...hardware.measured import NAME, measure
-
-    if any(processor.name == NAME for processor in platform.processors):
-        return measure(network, measure=getattr(network, "measure", None) or "max_probability").segments
+    clocked, in float32: `eeviz.hardware` adds itself to `CLOCKS` for that."""
+    for processor in platform.processors:
+        if processor.name in CLOCKS:
+            return CLOCKS[processor.name](network, getattr(network, "measure", None) or "max_probability")
     return describe(network, size, size)
 
 

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from ...catalogue import Base, load_demo
+from ...catalogue import BASES, Base, bases, load_demo
 from ...datasets import Dataset, load_dataset
-from . import classifiers
+from . import classifiers, use_cases
 
 STANDARDISATIONS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
@@ -40,8 +40,17 @@ class Loaded:
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
-def load(base: Base) -> Loaded:
-    """A base model. Raises FileNotFoundError, in words, where its data is not on this machine."""
+def load_base(name: str) -> Loaded:
+    """A base model of the catalogue with its data, ready for `augment`.
+
+    Raises ValueError for an unknown name and where no weights ship, FileNotFoundError, in words, where its data is not on
+    this machine.
+    """
+    if name not in BASES:
+        raise ValueError(f"no base model {name!r}: choose one of {', '.join(bases())}.")
+    base = BASES[name]
+    if not base.weights:
+        raise ValueError(f"{base.title}: its weights do not ship; {base.elsewhere}")
     return _LOADERS[base.name](base)
 
 
@@ -79,21 +88,17 @@ def _fashion(base: Base) -> Loaded:
 
 
 def _speech(base: Base) -> Loaded:
-    from . import use_cases
-
     fit, tune, report = use_cases.speech_parts(0)
     options = {"prepare": use_cases.Spectra(), "vary": use_cases.vary_speech}
-    return Loaded(use_cases.load_base("speech", 0), tune, fit, report, options)
+    return Loaded(use_cases.base_model("speech", 0), tune, fit, report, options)
 
 
 def _ecg(base: Base) -> Loaded:
-    from . import use_cases
-
     fit, tune, report = (
         use_cases.heartbeats(load_dataset(base.dataset, split)) for split in ("train", "validation", "test")
     )
     options = {"prepare": use_cases.Heartbeats(), "vary": use_cases.vary_heartbeats, "balance": True}
-    return Loaded(use_cases.load_base("ecg"), tune, use_cases.drawn(fit, 32_000), report, options)
+    return Loaded(use_cases.base_model("ecg"), tune, use_cases.drawn(fit, 32_000), report, options)
 
 
 def _if_there(dataset: str, split: str) -> Dataset | None:

@@ -63,7 +63,7 @@ def weights_file(name: str, fold: int = 0, folder: Path | None = None) -> Path:
     return folder / (f"fold{fold}.safetensors" if name == "speech" else "weights.safetensors")
 
 
-def load_base(name: str, fold: int = 0) -> nn.Module:
+def base_model(name: str, fold: int = 0) -> nn.Module:
     """A trained base that ships with eeviz, in evaluation mode. Raises ValueError for an unknown name or fold."""
     if name not in BASES or not 0 <= fold < (FOLDS if name == "speech" else 1):
         raise ValueError(f"no base {name!r} with fold {fold}: choose speech (folds 0 to {FOLDS - 1}) or ecg.")

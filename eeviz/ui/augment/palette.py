@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ..search.palette import Look
+from ..charts.marks import Mark
 
 DESIGNS = {
-    "mlp": Look("circle", "solid", "●", "#0072B2", "#56B4E9"),
-    "light": Look("square", "dash", "■", "#B85C00", "#F0A04B"),
-    "deep": Look("diamond", "dot", "◆", "#8A2F6B", "#E08BC0"),
+    "mlp": Mark("circle", "solid", "●", "#0072B2", "#56B4E9"),
+    "light": Mark("square", "dash", "■", "#B85C00", "#F0A04B"),
+    "deep": Mark("diamond", "dot", "◆", "#8A2F6B", "#E08BC0"),
 }

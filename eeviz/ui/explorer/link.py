@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ...core.table.policy import Policy
-from ..page.page import parameters
+from ...labs.address import parameters
 
 
 @dataclass(frozen=True)

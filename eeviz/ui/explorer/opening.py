@@ -5,7 +5,6 @@ from __future__ import annotations
 import ipywidgets as widgets
 
 from ...core.table.records import ExitRecords
-from ...core.table.records_file import load, loads
 from ..page.upload import Upload
 from .controls import heading, row
 
@@ -39,11 +38,11 @@ class Opening:
 
     def from_bytes(self, name: str, data: bytes) -> None:
         """Take an uploaded file. Raises ValueError in words."""
-        self._take(name, loads(data, name))
+        self._take(name, ExitRecords.load(data, name))
 
     def from_path(self, path: str) -> None:
         """Take a file on the kernel's machine. Raises ValueError in words."""
-        self._take(path, load(path))
+        self._take(path, ExitRecords.load(path))
 
     def _take(self, name: str, records: ExitRecords) -> None:
         state = self.state

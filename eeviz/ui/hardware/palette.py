@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from ..charts.marks import Mark
 from ..charts.theme import exit_colors, exit_patterns
-from ..search.palette import Look
 
 BACKBONE = {"light": ("#8a8f98", "#a9aeb6"), "dark": ("#868c96", "#666c76")}
 """Segments, in turn."""
@@ -14,11 +14,11 @@ ENERGY = {
 }
 """Multiplications, then memories from the inner to the outer ones; the last is DRAM."""
 
-LOOKS = {
-    "macs": Look("circle", "dot", "●", "#5F6B6B", "#9AA8A8"),
-    "latency": Look("square", "dash", "■", "#B85C00", "#F0A04B"),
-    "energy": Look("diamond", "dashdot", "◆", "#8A2F6B", "#E08BC0"),
-    "energy x latency": Look("triangle-up", "solid", "▲", "#0072B2", "#56B4E9"),
+MARKS = {
+    "macs": Mark("circle", "dot", "●", "#5F6B6B", "#9AA8A8"),
+    "latency": Mark("square", "dash", "■", "#B85C00", "#F0A04B"),
+    "energy": Mark("diamond", "dashdot", "◆", "#8A2F6B", "#E08BC0"),
+    "energy x latency": Mark("triangle-up", "solid", "▲", "#0072B2", "#56B4E9"),
 }
 """Marks of the costs."""
 

@@ -2,29 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import urlencode
 
 import anywidget
 from traitlets import Bool, Dict, Int, List, Unicode, observe, validate
 
+from ...labs.address import PRIVATE, parameters
 from .assets import module, style
-
-PRIVATE = frozenset({"token"})
-"""Parameters of the address that never enter a link."""
-
-
-def parameters(query: str | None = None) -> dict[str, str]:
-    """Parameters of an address without the private ones: untrusted text.
-
-    query : "a=1&b=2" with or without "?"; None takes what Voila says about this page, "" elsewhere. Of repeated
-    parameters the last counts.
-    """
-    if query is None:
-        query = os.environ.get("QUERY_STRING", "")
-    pairs = parse_qsl(query.removeprefix("?"), keep_blank_values=True)
-    return {name: value for name, value in pairs if name not in PRIVATE}
 
 
 def asked_theme(query: str | None = None) -> str:

@@ -9,7 +9,7 @@ import ipywidgets as widgets
 from ...hardware import COSTS, names
 from ...labs.search.settings import METHODS, Settings, amount, short
 from ..explorer.controls import button, row
-from .palette import LOOKS
+from .palette import MARKS
 
 DATASETS = ("fashion-mnist",)
 """Data sets with a supernet."""
@@ -35,7 +35,7 @@ class Form:
         self.methods = {
             name: widgets.Checkbox(
                 value=name in asked.methods,
-                description=f"{LOOKS[name].sign} {name}",
+                description=f"{MARKS[name].sign} {name}",
                 indent=False,
                 layout=widgets.Layout(width="auto", margin="0 10px 0 0"),
             )

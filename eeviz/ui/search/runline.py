@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..lab import runline
-from .palette import LOOKS
+from .palette import MARKS
 
 BUTTONS = (
     ("start", "▶ Start", "Begin a search with the settings above"),
@@ -76,7 +76,7 @@ def _progress(lane, state) -> dict:
         parts.append(f"{now.failed} failed")
     return {
         "name": lane.method,
-        "label": f"{LOOKS[lane.method].sign} {lane.method}",
+        "label": f"{MARKS[lane.method].sign} {lane.method}",
         "share": share,
         "words": " · ".join(parts),
     }

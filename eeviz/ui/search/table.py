@@ -8,7 +8,7 @@ from traitlets import Bool, List, Unicode
 from ...core.table import format
 from ...labs.search.summary import FEW_ROWS, rows
 from ..page.assets import module, style
-from .palette import LOOKS
+from .palette import MARKS
 
 COLUMNS = ("method", "candidate", "generation", "points on the front", "best accuracy", "its mean cost", "its worst case", "cheapest point", "evaluated in", "")  # fmt: skip
 
@@ -41,7 +41,7 @@ def _row(row: dict, unit: str) -> dict:
         return "–" if value is None else format.quantity(value, unit)
 
     cells = [
-        f"{LOOKS[row['method']].sign} {row['method']}",
+        f"{MARKS[row['method']].sign} {row['method']}",
         str(row["candidate"]),
         str(row["generation"]),
         str(row["on_front"] or "–"),

@@ -17,7 +17,8 @@ from typing import Any
 
 from ...network.layers import AveragePool, Block, Convolution, Layers, Linear, MaxPool, Resize, Shape, macs, through
 from ...network.plan import Head, Plan
-from ..space import Gene, SearchSpace
+from ..genome import Gene
+from ..space import PRESETS, SearchSpace
 
 STEM = 8
 STAGES = (  # stride, width options; the stem keeps the resolution
@@ -197,3 +198,6 @@ def _designs(s: int, shape: Shape, classes: int, fraction: float) -> tuple[Mappi
         ),
     }
     return MappingProxyType(designs), sum(macs(layers, shape) for layers in designs.values())
+
+
+PRESETS["compact"] = compact

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...network.layers import AveragePool, Block, Convolution, Layers, Linear, Resize, Shape, SqueezeExcite, through
-from ..space import Gene
+from ..genome import Gene
 
 DEPTHS, KERNELS, EXPANSIONS = (2, 3, 4), (3, 5, 7), (3, 4, 6)
 STAGES = (  # width, stride, activation, squeeze-excite

@@ -25,7 +25,8 @@ from ...network.layers import (
     through,
 )
 from ...network.plan import Head, Plan
-from ..space import Gene, SearchSpace
+from ..genome import Gene
+from ..space import PRESETS, SearchSpace
 from .mobilenet import EXITS, backbone_genes, final, resolution_genes, segments
 
 THRESHOLDS = (0.1, 0.2, 1)  # 1: no exit
@@ -162,3 +163,6 @@ def _three(k: int, size: int, classes: int) -> Layers:
         Convolution(f"exit{k}.convolution{i}", channels, norm=False, bias=True) for i, channels in enumerate(FILTERS, 1)
     )
     return (*pool, Activation(), *convolutions, Linear(f"exit{k}.classifier", classes + 1))
+
+
+PRESETS.update(aebnas=aebnas, edanas=edanas, nachos=nachos, static=static)

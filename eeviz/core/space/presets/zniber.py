@@ -15,7 +15,8 @@ from typing import Any
 from ...network.bits import Bits
 from ...network.layers import AveragePool, Block, Convolution, Layers, Linear, Shape, through
 from ...network.plan import Head, Plan
-from ..space import Gene, SearchSpace
+from ..genome import Gene
+from ..space import PRESETS, SearchSpace
 from .mobilenet import divisible
 
 STEM, FINAL = 32, 1280
@@ -114,3 +115,6 @@ def _block(name: str, shape: Shape, expansion: int, channels: int, stride: int) 
 
 def _channels(channels: int, width: float) -> int:
     return divisible(channels * width) if width != 1 else channels
+
+
+PRESETS["zniber"] = zniber

@@ -7,7 +7,7 @@ import numpy as np
 from ....labs.hardware.settings import COSTS, word
 from ...charts.traces import Drawing, scatter
 from ...charts.view import Chart
-from ..palette import LOOKS
+from ..palette import MARKS
 from .fronts import reach
 
 
@@ -16,7 +16,7 @@ def draw(app) -> Drawing:
     fronts, charged = state.fronts, state.settings.cost
     traces = []
     for cost in (*(c for c in COSTS if c != charged), charged):
-        look = LOOKS[cost]
+        look = MARKS[cost]
         x = y = np.zeros(0)
         if fronts is not None and cost in fronts.fronts and charged in fronts.fronts:
             x, y = envelope(fronts.means[cost][charged], fronts.fronts[cost].accuracy)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from ....core.table import format
+from ....core.table.metrics import own_accuracy
 from ....labs.hardware.settings import COSTS, drop_words, word
 from ...charts.traces import Drawing, scatter
 from ...charts.view import Chart
-from ..palette import LOOKS
+from ..palette import MARKS
 
 DEEPEST = 6.0
 """Percentage points below the best that the chart reaches down at most."""
@@ -19,7 +20,7 @@ def draw(app) -> Drawing:
     fronts = state.fronts
     traces = []
     for cost in COSTS:
-        look = LOOKS[cost]
+        look = MARKS[cost]
         x = y = np.zeros(0)
         if fronts is not None and cost in fronts.fronts:
             x = 100 * fronts.means[cost][cost] / fronts.records.cost(cost).static
@@ -52,8 +53,8 @@ def _marks(state, style) -> dict:
             index = state.fronts.index(cost, state.settings.max_drop)
             xs.append(100 * state.fronts.means[cost][cost][index] / state.fronts.records.cost(cost).static)
             ys.append(100 * state.fronts.fronts[cost].accuracy[index])
-            symbols.append(LOOKS[cost].symbol)
-            colors.append(LOOKS[cost].color(style.theme))
+            symbols.append(MARKS[cost].symbol)
+            colors.append(MARKS[cost].color(style.theme))
     return scatter(
         x=np.array(xs), y=np.array(ys), mode="markers", name="within the drop asked for", showlegend=bool(xs),
         marker={"symbol": symbols or "circle", "size": 14 if style.projector else 11, "color": colors or style.ink,
@@ -73,7 +74,7 @@ def _final(state, style) -> dict:
 
 def final_of(fronts) -> float:
     """Accuracy of the final classifier on the front's samples."""
-    return float(fronts.records.correct[:, -1].mean())
+    return float(own_accuracy(fronts.records)[-1])
 
 
 def reach(fronts) -> list[float]:

@@ -10,7 +10,7 @@ from ....labs.search.summary import best_of_all
 from ...charts.style import escape_plotly
 from ...charts.traces import Drawing, scatter
 from ...charts.view import Chart
-from ..palette import LOOKS
+from ..palette import MARKS
 
 DEEPEST = 0.30
 """How far below the best accuracy the chart reaches down at most."""
@@ -73,7 +73,7 @@ CHART = Chart("Accuracy against cost", draw, describe, clicked)
 
 
 def _others(app, method: str) -> dict:
-    lane, look = app.state.lanes.get(method), LOOKS[method]
+    lane, look = app.state.lanes.get(method), MARKS[method]
     marks = () if lane is None else lane.others
     return scatter(
         **_places(marks),
@@ -87,7 +87,7 @@ def _others(app, method: str) -> dict:
 
 
 def _front(app, method: str) -> dict:
-    lane, look = app.state.lanes.get(method), LOOKS[method]
+    lane, look = app.state.lanes.get(method), MARKS[method]
     marks = () if lane is None else lane.front
     color, large = look.color(app.style.theme), app.style.projector
     return scatter(

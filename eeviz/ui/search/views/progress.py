@@ -9,7 +9,7 @@ from ....labs.search.settings import METHODS
 from ....labs.search.summary import course, reached_by_all
 from ...charts.traces import Drawing, scatter
 from ...charts.view import Chart
-from ..palette import LOOKS
+from ..palette import MARKS
 
 
 def draw(app) -> Drawing:
@@ -17,7 +17,7 @@ def draw(app) -> Drawing:
     budget, shared = None if state.budget < 0 else state.budget, reached_by_all(state.lanes)
     traces = []
     for method in METHODS:
-        lane, look = state.lanes.get(method), LOOKS[method]
+        lane, look = state.lanes.get(method), MARKS[method]
         color = look.color(style.theme)
         errors = np.zeros(0) if lane is None else course(lane, budget, shared)
         x = np.zeros(0) if lane is None else lane.seconds

@@ -7,14 +7,14 @@ import numpy as np
 from ....labs.search.settings import METHODS, UNLIMITED
 from ...charts.traces import Drawing, scatter
 from ...charts.view import Chart
-from ..palette import LOOKS
+from ..palette import MARKS
 
 
 def draw(app) -> Drawing:
     state, style = app.state, app.style
     traces = []
     for method in METHODS:
-        lane, look = state.lanes.get(method), LOOKS[method]
+        lane, look = state.lanes.get(method), MARKS[method]
         color = look.color(style.theme)
         known = np.zeros(0, bool) if lane is None else np.isfinite(lane.tau)
         traces.append(
