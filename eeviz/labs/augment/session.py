@@ -10,6 +10,7 @@ import warnings
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from ...core.network.segments import Segments
 from ...core.platform.mapping import Mapping, best_mapping, shortest_mapping
 from ...core.platform.platform import Platform
 from ...core.platform.sensitivity import Sensitivity, sensitivity
+from ...core.solve.cross_fit import CrossValidated, cross_validated
 from ...core.solve.thresholds import choose
 from ...core.table.metrics import own_accuracy, paired_interval
 from ...core.table.records import ExitRecords
@@ -62,6 +64,7 @@ class Training:
         self._steps: Iterator | None = None
         self._last: Learning | None = None
         self._clocked: tuple | None = None  # what was clocked, its segments
+        self._measured = False  # is the run's result of the branches as they are now?
 
     def fits(self, settings: Settings) -> bool:
         """Would these settings train the same?"""
@@ -112,11 +115,15 @@ class Training:
 
     @property
     def _branches(self):
-        return self.run.fine_tuning or self.run
+        """What branches there are now: once measured, only those that went on learning."""
+        return self.run.fine_tuning or (self.run.result if self._measured else self.run)
 
     def steps(self, asked: Callable[[], bool] = lambda: False) -> Iterator[Learning]:
         """Train on until the end, or `asked()` to hold; at most one Learning in `LEARNING_SECONDS`, the last one always."""
         shown, waiting = -np.inf, None
+        if self._measured and self._steps is not None:
+            self._measured = False
+            yield self.anatomy()  # of all branches again, not of those that were measured
         while self._steps is not None and not asked():
             step = self._next()
             if step is None:
@@ -151,7 +158,7 @@ class Training:
         """Measure the branches as they are now."""
         from ...nn.count.describe import describe
 
-        complete = self._steps is None
+        complete, self._measured = self._steps is None, True
         made = self.run.result if complete else self.run.finished()
         network = made.network()
         segments = {name: describe(network, size, size) for name, size in BITS.items()}
@@ -221,25 +228,54 @@ def decided(trained: Trained, platform: Platform, settings: Settings, segments: 
     Raises ValueError in words where nothing fits.
     """
     records, least = trained.records, trained.final - settings.max_drop
-    mapping = best_mapping(
-        platform, segments or trained.segments[settings.numbers], records, settings.cost,
-        min_accuracy=least, max_exits=settings.max_exits, worst_latency=settings.worst_latency or None,
-    )  # fmt: skip
-    index = choose(mapping.front, records, min_accuracy=least)
-    return Decision(settings, mapping, index)
+    more = 0.0
+    try:
+        more = held_out(trained, settings.max_exits).more(settings.max_drop)
+    except ValueError:  # one group: nothing can be cross-validated
+        pass
+    asked = min(least + more, float(own_accuracy(records).max()))  # which an exit alone reaches
+
+    def mapped(accuracy: float) -> Decision:
+        mapping = best_mapping(
+            platform, segments or trained.segments[settings.numbers], records, settings.cost,
+            min_accuracy=accuracy, max_exits=settings.max_exits, worst_latency=settings.worst_latency or None,
+        )  # fmt: skip
+        return Decision(settings, mapping, choose(mapping.front, records, min_accuracy=accuracy))
+
+    try:
+        return mapped(asked)
+    except ValueError:  # other conditions leave less room: what was asked for, on these samples
+        if asked <= least:
+            raise
+        return mapped(least)
 
 
-def configuration(trained: Trained, mapping: Mapping, index: int) -> Configuration:
-    """Everything the lab shows about one policy on its processors."""
+@lru_cache(maxsize=4)
+def held_out(trained: Trained, max_exits: int) -> CrossValidated:
+    """What choices lose on samples that had no part in them: drops from the model as it was given, in MACs' front."""
+    refit = trained.records.logits is not None
+    cost = "macs" if "macs" in trained.records.costs else next(iter(trained.records.costs))
+    return cross_validated(trained.records, trained.right, cost=cost, max_exits=max_exits, refit=refit)
+
+
+def configuration(trained: Trained, mapping: Mapping, index: int, settings: Settings | None = None) -> Configuration:
+    """Everything the lab shows about one policy on its processors. settings : of what was asked for, None: nothing."""
     records = trained.records
     routing = mapping.route(records)
     difference = paired_interval(records, routing.right, trained.right)
-    return Configuration(index, mapping, mapping.figures(records), difference)
+    figures = mapping.figures(records)
+    if settings is None:
+        return Configuration(index, mapping, figures, difference)
+    try:
+        expected = held_out(trained, settings.max_exits).drop(routing.accuracy - trained.final)
+    except ValueError:
+        expected = None
+    return Configuration(index, mapping, figures, difference, expected, settings.max_drop)
 
 
 def at(trained: Trained, decision: Decision, index: int) -> Configuration:
     """The configuration of one point of the front."""
-    return configuration(trained, decision.mapping.at(index), index)
+    return configuration(trained, decision.mapping.at(index), index, decision.settings)
 
 
 def beside(trained: Trained, decision: Decision) -> Beside:

@@ -29,7 +29,7 @@ DESIGNS: Mapping[str, float] = {"mlp": 0.01, "light": 0.025, "deep": 0.06}
 
 _WIDTHS = (4, 6, 8, 12, 16, 20, 24, 28, 32, 36, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384)
 _MOST = {"mlp": 384, "light": 96, "deep": 96}  # wider was no better, only slower to train
-_HIDDEN = 128  # units behind the convolutions of "light"
+_HIDDEN = 128  # units behind the convolutions of "light" at most, four for a channel
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def _module(digest: Digest, design: str, classes: int, width: int) -> Branch:
         layers = [Convolution(channels, width, 1 if most <= 8 else 2, dimensions)] if most >= 6 else []
         layers.append(Convolution(width if layers else channels, 2 * width, 2, dimensions))
         left = prod(_after(cell, [layer.stride for layer in layers]) for cell in cells)
-        return Branch(digest, pool, cells, nn.Sequential(*layers, *_perceptron(2 * width * left, _HIDDEN, classes)))
+        return Branch(digest, pool, cells, nn.Sequential(*layers, *_perceptron(2 * width * left, min(4 * width, _HIDDEN), classes)))
     layers = [
         Convolution(channels, width, 1 if most <= 16 else 2, dimensions),
         Convolution(width, 2 * width, 2 if most >= 6 else 1, dimensions),

@@ -23,9 +23,9 @@ from .fused import outputs
 
 FORWARD = 0.3
 """Share of the time that goes into passes of new samples through the backbone; the branches have the rest."""
-HALVINGS = (0.25, 0.5)
+HALVINGS = (0.2, 0.4)
 """Progress at which branches are judged: locations first, then every branch by itself."""
-FIRST_PASSES = (1.0, 0.5, 0.25)
+FIRST_PASSES = (1.0, 0.35, 0.2)
 """Passes over the training samples that the branches of a plan shall have made at the first judgement: of all designs, of
 the cheapest and the dearest, of the cheapest alone."""
 LEAST_LOCATIONS, LEAST_BRANCHES = 3, 4
