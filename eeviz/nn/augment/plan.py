@@ -28,11 +28,18 @@ HALVINGS = (0.2, 0.4)
 FIRST_PASSES = (1.0, 0.35, 0.2)
 """Passes over the training samples that the branches of a plan shall have made at the first judgement: of all designs, of
 the cheapest and the dearest, of the cheapest alone."""
-LEAST_LOCATIONS, LEAST_BRANCHES = 3, 4
+LEAST_LOCATIONS, LEAST_BRANCHES = 3, 6
 WORTH_DROP = 0.03
 """Points of a front that lose more accuracy than this count for nothing."""
+SELDOM = 0.02
+"""Share of those points below which a branch is of no use."""
 JUDGES = 3000
 """Calibration samples that judge, at most; fewer than a fifth of it judge nothing."""
+
+
+def clock() -> float:
+    """Seconds, of the wall: what a time budget is counted in."""
+    return time.perf_counter()
 
 
 @dataclass(frozen=True)
@@ -115,14 +122,14 @@ def _seconds(work, repeats: int = 2) -> float:
     work()
     best = float("inf")
     for _ in range(repeats):
-        started = time.perf_counter()
+        started = clock()
         work()
-        best = min(best, time.perf_counter() - started)
+        best = min(best, clock() - started)
     return best
 
 
 def planned(
-    clock: Clock, sized: Sequence[Sized], shares: Sequence[float], samples: int, seconds: float, replays
+    speed: Clock, sized: Sequence[Sized], shares: Sequence[float], samples: int, seconds: float, replays
 ) -> tuple[list[int], list[str]]:
     """Which of the candidate branches a time budget affords: indices of places, and designs.
 
@@ -131,7 +138,7 @@ def planned(
     places whose neighbours lie closest are left out, then designs; the least is one design at `LEAST_LOCATIONS` places.
     """
     places, designs = sorted({size.location for size in sized}), list(dict.fromkeys(size.design for size in sized))
-    time_of = {(size.location, size.design): each for size, each in zip(sized, clock.branches, strict=True)}
+    time_of = {(size.location, size.design): each for size, each in zip(sized, speed.branches, strict=True)}
     affordable = HALVINGS[0] * (1 - FORWARD) * seconds / samples  # of a pass
 
     def needed(kept: Sequence[int], used: Sequence[str]) -> float:
@@ -173,7 +180,7 @@ def halved(records: ExitRecords, final: bool, max_exits: int) -> list[int]:
     uses = np.isfinite(best.thresholds[wanted]).sum(axis=0).astype(np.float64)  # (E - 1,)
     position = records.position[:-1]
     if final:
-        count = max(LEAST_BRANCHES, int((uses >= 0.03 * wanted.sum()).sum()))
+        count = max(LEAST_BRANCHES, int((uses >= SELDOM * wanted.sum()).sum()))
         return sorted(np.argsort(-uses, kind="stable")[: min(count, early)].tolist())
     places = np.unique(position)
     by_place = np.array([uses[position == place].sum() for place in places])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import time
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -17,6 +16,7 @@ from torch import nn
 from ...core.table.calibration import MEASURES
 from ...core.table.metrics import own_accuracy
 from . import branches as design_catalogue
+from . import plan as planning
 from .fused import CHUNK, fused
 from .graph import Graph, Location, analyse, segment_macs
 from .inputs import Prepare, Samples, Vary, classes_of, samples_of, variation
@@ -167,26 +167,26 @@ class AugmentRun:
 
     def _planned(self) -> Plan:
         """A plan for the time budget, after passing and training a few batches; their time counts as training's."""
-        started = time.perf_counter()
+        started = planning.clock()
         places = spread(self.graph, LOCATIONS)
         segments = fused(self.graph.segments([place.index for place in places]))
         sized, modules = _built(self.graph, places, design_catalogue.DESIGNS, self.recipe.seed)
         x = self.training.batch(np.arange(min(CHUNK, len(self.training))))
-        clock = clocked(segments, modules, sized, x)
+        speed = clocked(segments, modules, sized, x)
         budget, many = self.recipe.time_budget, len(self.training)
         kept, designs = planned(
-            clock, sized, [place.share for place in places], many, budget, self.recipe.replays
+            speed, sized, [place.share for place in places], many, budget, self.recipe.replays
         )  # fmt: skip
-        spent, half = time.perf_counter() - started, clock.half < clock.single
+        spent, half = planning.clock() - started, speed.half < speed.single
         return Plan(
             tuple(places[k].index for k in kept),
             tuple(designs),
             half,
             spent,
-            f"Planned for {budget:g} s in {spent:.1f} s: this machine passes {1 / clock.forward:,.0f} samples a second "
+            f"Planned for {budget:g} s in {spent:.1f} s: this machine passes {1 / speed.forward:,.0f} samples a second "
             f"through the backbone{' in bfloat16' if half else ''}; branches begin at {len(kept)} of "
             f"{len(self.graph.locations)} locations, designs {', '.join(designs)}, and about "
-            f"{FORWARD * budget / clock.forward / many:.1f} passes over {many:,} training samples are expected.",
+            f"{FORWARD * budget / speed.forward / many:.1f} passes over {many:,} training samples are expected.",
         )
 
     def _judge(self, samples: Samples) -> Judge:

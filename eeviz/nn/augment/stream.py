@@ -9,7 +9,6 @@ and the step alone, so that a run resumed from its checkpoint ends where an unbr
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import count, islice
@@ -22,6 +21,7 @@ from torch import Tensor, nn
 
 from ..train.malloc import keeping_buffers
 from ..train.optim import parameter_groups, progress_of, warm_cosine, write_state
+from . import plan as planning
 from .branches import Sized
 from .fused import CHUNK, fused, outputs
 from .inputs import Samples
@@ -142,7 +142,7 @@ def train_branches(
         alive[:] = kept
     learner = _Learner(segments, branches, sized, optimizer, recipe, samples, alive)
     progress = progress_of(step / steps, before, recipe.time_budget)
-    started = saved = time.perf_counter()
+    started = saved = planning.clock()
     if progress < 1:
         learner.recall(samples, vary, step)
     source, filled = batches(samples, vary, recipe.batch, recipe.seed, step), progress if step else None
@@ -160,11 +160,11 @@ def train_branches(
             judged += 1
             learner.judged(*judging, judged == len(recipe.halvings))
             average[:, [b for b in range(len(branches)) if b not in alive]] = np.nan
-        seconds = before + time.perf_counter() - started
+        seconds = before + planning.clock() - started
         progress = progress_of(step / steps, seconds, recipe.time_budget)
-        if path and (time.perf_counter() - saved > checkpoint_every or progress >= 1):
+        if path and (planning.clock() - saved > checkpoint_every or progress >= 1):
             _save(path, branches, sized, optimizer, average, recipe, step, seconds, judged, alive, plan)
-            saved = time.perf_counter()
+            saved = planning.clock()
         if spent is not None:
             spent.update(passes=step * recipe.batch / len(samples), branch_samples=learner.learnt)
         yield Step(min(progress, 1.0), step, steps, tuple(average[0]), tuple(average[1]), seconds)
@@ -222,14 +222,14 @@ class _Learner:
     def step(self, x: Tensor, labels: Tensor, index: int) -> np.ndarray:
         """One step on a new batch, then those on remembered ones; loss and accuracy (2, B) on the new one."""
         digests, logits = self.remember(x, labels)
-        started = time.perf_counter()
+        started = planning.clock()
         figures = self._learn(self.alive, digests, logits, labels)
         replays = self.recipe.replays
         most = max((replays.get(self.sized[b].design, 0) for b in self.alive), default=0)
         again = 0
         while self.memory is not None and len(self.memory) and again < MOST_ROUNDS * most:
-            self.taught += time.perf_counter() - started
-            started = time.perf_counter()
+            self.taught += planning.clock() - started
+            started = planning.clock()
             if again >= most and not self._behind():
                 break
             chosen = [b for b in self.alive if replays.get(self.sized[b].design, 0) > again % most]
@@ -239,7 +239,7 @@ class _Learner:
             )
             self._learn(chosen, digests, logits, labels)
             again += 1
-        self.taught += time.perf_counter() - started
+        self.taught += planning.clock() - started
         return figures
 
     def _behind(self) -> bool:
@@ -256,7 +256,7 @@ class _Learner:
 
     def remember(self, x: Tensor, labels: Tensor) -> tuple[dict[tuple, Tensor], Tensor]:
         """What the branches read of a batch, {key: (N, channels, *cells)}, and the final logits."""
-        started, wanted = time.perf_counter(), {self.keys[b] for b in self.alive}
+        started, wanted = planning.clock(), {self.keys[b] for b in self.alive}
         with torch.no_grad(), computing(self.half):
             readers = {k: self.digesters[k] for k, _ in wanted}
             whole, x = outputs(self.segments, readers, x)
@@ -264,7 +264,7 @@ class _Learner:
             x = x.float()
         if self.memory is not None:
             self.memory.add(digests, x, labels)
-        self.passed += time.perf_counter() - started
+        self.passed += planning.clock() - started
         return digests, x
 
     def judged(self, samples: Samples, judge: Judge, last: bool) -> None:
