@@ -89,7 +89,7 @@ def crossed(
     another network is right, whose accuracy on the choosing half is then asked for. Where no policy of a half reaches
     the accuracy asked for, its most accurate one is taken.
     allowing : a choice loses accuracy on samples that had no part in it; what it loses in a cross-validation within the
-    choosing half (five folds) is asked for in addition, so that the condition may be hoped to hold on the other half, too.
+    choosing half (ten folds) is asked for in addition, so that the condition may be hoped to hold on the other half, too.
     Raises ValueError without logits, for unknown conditions and for fewer than two samples or groups.
     """
     if refit and records.logits is None:
@@ -220,7 +220,7 @@ def cross_validated(
     cost: str = "macs",
     max_exits: int | None = None,
     refit: bool = True,
-    folds: int = 5,
+    folds: int = 10,
     seed: int = 0,
 ) -> CrossValidated:
     """What choices of exits and thresholds on `records` lose on new samples; groups stay together.

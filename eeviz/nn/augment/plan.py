@@ -7,6 +7,7 @@ Jamieson and Talwalkar 2016, arXiv:1502.07943, where a set is worth what its fro
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,18 +22,21 @@ from ...core.table.records import ExitRecords
 from .branches import Sized
 from .fused import outputs
 
-FORWARD = 0.3
+FORWARD = 0.25
 """Share of the time that goes into passes of new samples through the backbone; the branches have the rest."""
-HALVINGS = (0.2, 0.4)
+HALVINGS = (0.2, 0.5)
 """Progress at which branches are judged: locations first, then every branch by itself."""
 FIRST_PASSES = (1.0, 0.35, 0.2)
 """Passes over the training samples that the branches of a plan shall have made at the first judgement: of all designs, of
 the cheapest and the dearest, of the cheapest alone."""
-LEAST_LOCATIONS, LEAST_BRANCHES = 3, 6
-WORTH_DROP = 0.03
-"""Points of a front that lose more accuracy than this count for nothing."""
-SELDOM = 0.02
-"""Share of those points below which a branch is of no use."""
+KEPT_LOCATIONS = 0.6
+"""Share of the locations that go on after the first judgement: branches of convolutions look worse early than late."""
+LEAST_LOCATIONS, LEAST_BRANCHES = 3, 4
+DROPS = (0.0, 0.005, 0.01, 0.02)
+"""Drops of accuracy at which a set of branches is valued, by the mean cost of the cheapest policies there."""
+COARSE_GRID = 16
+TOLERANCE = 0.002
+"""Share of the model's cost that leaving out branches may cost altogether at the last judgement."""
 JUDGES = 3000
 """Calibration samples that judge, at most; fewer than a fifth of it judge nothing."""
 
@@ -169,24 +173,34 @@ def _missed_least(shares: Sequence[float]) -> int:
 
 
 def halved(records: ExitRecords, final: bool, max_exits: int) -> list[int]:
-    """Columns (rising) that go on learning: those that the front within `WORTH_DROP` of the final classifier makes use of.
+    """Columns (rising) that go on learning, by backward elimination: again and again the one is left out whose absence
+    costs least in the front (mean over `DROPS`).
 
-    final : every column for itself; else places, with all their designs, and at least half of them, for a branch that
-    learns slowly may still overtake. At least `LEAST_LOCATIONS` places or `LEAST_BRANCHES` columns stay.
+    final : single columns, while all that were left out cost less than `TOLERANCE` and more than `LEAST_BRANCHES` stay.
+    Else places with all their designs, until `KEPT_LOCATIONS` of them stay: branches that learn slowly may still overtake.
     """
-    early = records.exits_count - 1
-    best = front(records, max_exits=min(max_exits, 3 if early <= 14 else 2))
-    wanted = best.accuracy >= min(own_accuracy(records)[-1], best.accuracy[-1]) - WORTH_DROP
-    uses = np.isfinite(best.thresholds[wanted]).sum(axis=0).astype(np.float64)  # (E - 1,)
     position = records.position[:-1]
-    if final:
-        count = max(LEAST_BRANCHES, int((uses >= SELDOM * wanted.sum()).sum()))
-        return sorted(np.argsort(-uses, kind="stable")[: min(count, early)].tolist())
-    places = np.unique(position)
-    by_place = np.array([uses[position == place].sum() for place in places])
-    count = max(LEAST_LOCATIONS, -(-len(places) // 2))
-    kept = set(places[np.argsort(-by_place, kind="stable")[:count]].tolist())
-    return [k for k in range(early) if position[k] in kept]
+    units = [[k] for k in range(len(position))]
+    if not final:
+        units = [np.flatnonzero(position == place).tolist() for place in np.unique(position)]
+    least = LEAST_BRANCHES if final else max(LEAST_LOCATIONS, math.ceil(KEPT_LOCATIONS * len(units)))
+    whole = _value(records, units, max_exits)
+    while len(units) > least:
+        without = [units[:k] + units[k + 1 :] for k in range(len(units))]
+        values = [_value(records, rest, max_exits) for rest in without]
+        cheapest = int(np.argmin(values))
+        if final and values[cheapest] > whole + TOLERANCE:
+            break
+        units = without[cheapest]
+    return sorted(k for unit in units for k in unit)
+
+
+def _value(records: ExitRecords, units: Sequence[Sequence[int]], max_exits: int) -> float:
+    """Mean cost of the cheapest policies at `DROPS`, as a share of the model's; only branches of `units` are used."""
+    part = records.columns([*sorted(k for unit in units for k in unit), records.exits_count - 1])
+    best, level = front(part, grid=COARSE_GRID, max_exits=min(max_exits, 3)), own_accuracy(records)[-1]
+    at = [best.reaching(min(level - drop, best.accuracy[-1])) for drop in DROPS]
+    return float(best.mean_cost[at].mean() / records.cost().static)
 
 
 def standing(records: ExitRecords, kept: Sequence[int], max_exits: int, drop: float = 0.01) -> dict[int, float]:
