@@ -24,19 +24,25 @@ from .fused import outputs
 
 FORWARD = 0.25
 """Share of the time that goes into passes of new samples through the backbone; the branches have the rest."""
-HALVINGS = (0.2, 0.5)
-"""Progress at which branches are judged: locations first, then every branch by itself."""
-FIRST_PASSES = (1.0, 0.35, 0.2)
-"""Passes over the training samples that the branches of a plan shall have made at the first judgement: of all designs, of
-the cheapest and the dearest, of the cheapest alone."""
+HALVINGS = (0.4, 0.7)
+"""Progress at which branches are judged: locations first, then every branch by itself. Earlier the judgement would be
+unfair: the less branches have learnt, the later exits look best."""
+WANTED_PASSES = 6.0
+"""Passes over the training samples that every branch of a plan shall be able to learn from, were none to stop."""
+MIDDLE = (0.15, 0.85)
+"""Shares of the MACs between which exits are worth most: where not all places can be afforded, only those."""
+DEEP_UNTIL = 0.55
+"""Share of the MACs up to which a branch of many convolutions is worth its time: behind, features need few more."""
 KEPT_LOCATIONS = 0.6
 """Share of the locations that go on after the first judgement: branches of convolutions look worse early than late."""
-LEAST_LOCATIONS, LEAST_BRANCHES = 3, 4
+LEAST_LOCATIONS, LEAST_BRANCHES = 4, 4
 DROPS = (0.0, 0.005, 0.01, 0.02)
 """Drops of accuracy at which a set of branches is valued, by the mean cost of the cheapest policies there."""
 COARSE_GRID = 16
 TOLERANCE = 0.002
 """Share of the model's cost that leaving out branches may cost altogether at the last judgement."""
+BATCH = 128
+"""Samples of the steps that are timed."""
 JUDGES = 3000
 """Calibration samples that judge, at most; fewer than a fifth of it judge nothing."""
 
@@ -62,13 +68,22 @@ class Clock:
 
 @dataclass(frozen=True)
 class Plan:
-    """Indices of candidate locations, designs, whether bfloat16 is used, seconds that planning took, and why in words."""
+    """Branches as (index of the location, design), whether bfloat16 is used, seconds that planning took, and why in words."""
 
-    locations: tuple[int, ...]
-    designs: tuple[str, ...]
+    branches: tuple[tuple[int, str], ...]
     half: bool
     seconds: float = 0.0
     words: str = ""
+
+    @property
+    def locations(self) -> tuple[int, ...]:
+        """Indices of the locations with branches, rising."""
+        return tuple(sorted({location for location, _ in self.branches}))
+
+    @property
+    def designs(self) -> tuple[str, ...]:
+        """Designs used."""
+        return tuple(dict.fromkeys(design for _, design in self.branches))
 
 
 def has_bfloat16() -> bool:
@@ -112,7 +127,8 @@ def clocked(segments: Sequence[nn.Module], branches: Sequence[nn.Module], sized:
     steps = []
     for size, branch in zip(sized, branches, strict=True):
         digest = branch.pool(digests[size.location]).to(torch.bfloat16 if half else torch.float32)
-        steps.append(_seconds(lambda branch=branch, digest=digest: _step(branch.body, digest, half)) / len(x))
+        digest = torch.cat([digest] * math.ceil(BATCH / len(x)))[:BATCH]  # as many as a step takes: a few cost more each
+        steps.append(_seconds(lambda branch=branch, digest=digest: _step(branch.body, digest, half)) / BATCH)
     return Clock(single / len(x), faster / len(x) if half else float("inf"), tuple(steps))
 
 
@@ -134,36 +150,43 @@ def _seconds(work, repeats: int = 2) -> float:
 
 def planned(
     speed: Clock, sized: Sequence[Sized], shares: Sequence[float], samples: int, seconds: float, replays
-) -> tuple[list[int], list[str]]:
-    """Which of the candidate branches a time budget affords: indices of places, and designs.
+) -> list[int]:
+    """Which of the candidate branches a time budget affords: their indices, rising.
 
     sized : candidates, by place and design. shares : of the MACs at each place. samples : for training. replays : steps
-    of each design for one of the others. Branches shall have made `FIRST_PASSES` by the first judgement; where they cannot
-    places whose neighbours lie closest are left out, then designs; the least is one design at `LEAST_LOCATIONS` places.
+    of each design for one of the others. Every branch shall make `WANTED_PASSES`. As many as possible of: all designs
+    everywhere, if twice that is affordable; the cheapest design everywhere and the dearest one up to `DEEP_UNTIL`; the
+    cheapest alone. Of too many places those whose neighbours lie closest are left out, down to `LEAST_LOCATIONS`.
     """
-    places, designs = sorted({size.location for size in sized}), list(dict.fromkeys(size.design for size in sized))
-    time_of = {(size.location, size.design): each for size, each in zip(sized, speed.branches, strict=True)}
-    affordable = HALVINGS[0] * (1 - FORWARD) * seconds / samples  # of a pass
-
-    def needed(kept: Sequence[int], used: Sequence[str]) -> float:
-        return sum(
-            each * max(replays.get(design, 1), 1)
-            for (place, design), each in time_of.items()
-            if place in kept and design in used
-        )
-
-    def cheapest_first() -> list[str]:
-        return sorted(designs, key=lambda design: np.mean([t for (_, d), t in time_of.items() if d == design]))
-
-    order = cheapest_first()
-    for used, passes in zip((order, [order[0], order[-1]], order[:1]), FIRST_PASSES, strict=True):
-        kept, enough = list(places), affordable / passes
-        least = max(LEAST_LOCATIONS, 5) if len(used) > 1 else LEAST_LOCATIONS
-        while len(kept) > least and needed(kept, used) > enough:
+    costs = [
+        each * max(replays.get(size.design, 1), 1) for size, each in zip(sized, speed.branches, strict=True)
+    ]  # seconds a sample
+    affordable = (1 - FORWARD) * seconds / (WANTED_PASSES * samples)
+    designs = list(dict.fromkeys(size.design for size in sized))
+    order = sorted(designs, key=lambda d: np.mean([c for c, s in zip(costs, sized, strict=True) if s.design == d]))
+    chosen: list[int] = []
+    if sum(costs) <= affordable / 2:
+        return list(range(len(sized)))
+    places = sorted({size.location for size in sized})
+    middle = [place for place in places if MIDDLE[0] <= shares[place] <= MIDDLE[1]]
+    for extra in (True, False):
+        kept = list(middle if len(middle) >= LEAST_LOCATIONS else places)
+        while True:
+            chosen = [
+                k
+                for k, size in enumerate(sized)
+                if size.location in kept
+                and (
+                    size.design == order[0]
+                    or (extra and size.design == order[-1] and shares[size.location] <= DEEP_UNTIL)
+                )
+            ]
+            if sum(costs[k] for k in chosen) <= affordable:
+                return chosen
+            if len(kept) <= LEAST_LOCATIONS:
+                break
             kept.pop(_missed_least([shares[place] for place in kept]))
-        if needed(kept, used) <= enough:
-            break
-    return kept, [design for design in designs if design in used]
+    return chosen
 
 
 def _missed_least(shares: Sequence[float]) -> int:

@@ -128,7 +128,9 @@ class AugmentRun:
         self.segments = self.graph.segments([place.index for place in self.locations])
         if self.platform is not None:
             check_memory(self.platform, self.segments, self.graph.example.shape[1:])
-        self.sized, self.branches = _built(self.graph, self.locations, shares, self.recipe.seed)
+        self.sized, self.branches = _built(
+            self.graph, self.locations, shares, self.recipe.seed, None if self.plan is None else set(self.plan.branches)
+        )  # fmt: skip
         self.alive = list(range(len(self.sized)))
         self.vary = variation(self.training, vary)
         if joint is not None and not isinstance(joint, JointRecipe):
@@ -174,18 +176,17 @@ class AugmentRun:
         x = self.training.batch(np.arange(min(CHUNK, len(self.training))))
         speed = clocked(segments, modules, sized, x)
         budget, many = self.recipe.time_budget, len(self.training)
-        kept, designs = planned(
-            speed, sized, [place.share for place in places], many, budget, self.recipe.replays
-        )  # fmt: skip
+        shares = [place.share for place in places]
+        kept = [sized[k] for k in planned(speed, sized, shares, many, budget, self.recipe.replays)]
+        branches = tuple((places[size.location].index, size.design) for size in kept)
         spent, half = planning.clock() - started, speed.half < speed.single
         return Plan(
-            tuple(places[k].index for k in kept),
-            tuple(designs),
+            branches,
             half,
             spent,
             f"Planned for {budget:g} s in {spent:.1f} s: this machine passes {1 / speed.forward:,.0f} samples a second "
-            f"through the backbone{' in bfloat16' if half else ''}; branches begin at {len(kept)} of "
-            f"{len(self.graph.locations)} locations, designs {', '.join(designs)}, and about "
+            f"through the backbone{' in bfloat16' if half else ''}; {len(branches)} branches begin at "
+            f"{len({place for place, _ in branches})} of {len(self.graph.locations)} locations, and about "
             f"{FORWARD * budget / speed.forward / many:.1f} passes over {many:,} training samples are expected.",
         )
 
@@ -319,7 +320,7 @@ def _planned_before(checkpoint: Path | None) -> Plan | None:
         return None
     try:
         state = torch.load(checkpoint, weights_only=True)["plan"]
-        return Plan(**{**state, "locations": tuple(state["locations"]), "designs": tuple(state["designs"])})
+        return Plan(**{**state, "branches": tuple((int(place), str(design)) for place, design in state["branches"])})
     except Exception:  # no readable checkpoint: train_branches says so
         return None
 
@@ -371,12 +372,15 @@ def _known(designs) -> Sequence[str]:
     return designs
 
 
-def _built(graph: Graph, locations, shares: dict[str, float], seed: int):
+def _built(graph: Graph, locations, shares: dict[str, float], seed: int, wanted: set[tuple[int, str]] | None = None):
+    """Every design at every location, or those (location, design) that are `wanted`: (Sized, ...), (Branch, ...)."""
     sized, modules = [], []
     for place, location in enumerate(locations):
         designs = design_catalogue.designs_for(location, shares)
         coarse = set(designs) == {"mlp"}
         for design in designs:
+            if wanted is not None and (location.index, design) not in wanted:
+                continue
             limit = shares.get(design, design_catalogue.DESIGNS[design]) * graph.macs
             size, module = design_catalogue.build(location, design, graph.classes, limit, seed + len(sized), coarse)
             sized.append(design_catalogue.Sized(place, design, size.width, size.macs))
