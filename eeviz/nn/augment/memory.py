@@ -61,10 +61,10 @@ class Memory:
         self.digests = {k: torch.zeros(self.room, *shape, dtype=self.kind) for k, shape in shapes.items()}
         self.logits = torch.zeros(self.room, classes, dtype=torch.float32)
         self.labels = torch.zeros(self.room, dtype=torch.int64)
-        self.seen = 0
+        self.since = self.seen = 0  # the first sample known, and the next: sample t lies in row t % room
 
     def __len__(self) -> int:
-        return min(self.seen, self.room)
+        return min(self.seen - self.since, self.room)
 
     def add(self, digests: Mapping[Hashable, Tensor], logits: Tensor, labels: Tensor) -> None:
         """Remember a batch; the oldest samples make room."""
@@ -78,7 +78,8 @@ class Memory:
 
     def draw(self, count: int, generator: torch.Generator, wanted: Sequence[Hashable]):
         """Digests {key: (count, ...)} of the `wanted` keys, logits and labels of remembered samples."""
-        rows = torch.randint(len(self), (count,), generator=generator)
+        ages = torch.randint(len(self), (count,), generator=generator)
+        rows = (self.seen - 1 - ages) % self.room
         digests = {}
         for k in wanted:
             digest = self.digests[k].index_select(0, rows)
@@ -88,8 +89,9 @@ class Memory:
 
     def take_over(self, other: Memory) -> None:
         """Remember the last samples of a memory that holds these keys, too."""
-        many = min(len(other), self.room)
-        source = torch.from_numpy(np.arange(other.seen - many, other.seen) % max(other.room, 1))
+        self.seen, self.since = other.seen, other.seen - min(len(other), self.room)
+        known = torch.arange(self.since, self.seen)
         for k, kept in self.digests.items():
-            kept[:many] = other.digests[k][source]
-        self.logits[:many], self.labels[:many], self.seen = other.logits[source], other.labels[source], many
+            kept[known % self.room] = other.digests[k][known % other.room]
+        self.logits[known % self.room] = other.logits[known % other.room]
+        self.labels[known % self.room] = other.labels[known % other.room]

@@ -136,15 +136,15 @@ def train_branches(
     average = np.full((2, len(branches)), np.nan)  # loss, accuracy
     path, step, before = Path(checkpoint) if checkpoint else None, 0, 0.0
     alive = [] if alive is None else alive
-    alive[:], judged, learner = range(len(branches)), 0, None
+    alive[:], judged, since = range(len(branches)), 0, 0
     if path and path.is_file():
-        step, before, judged, kept = _resume(path, branches, sized, optimizer, average, recipe)
+        step, before, judged, kept, since = _resume(path, branches, sized, optimizer, average, recipe)
         alive[:] = kept
     learner = _Learner(segments, branches, sized, optimizer, recipe, samples, alive)
     progress = progress_of(step / steps, before, recipe.time_budget)
     started = saved = planning.clock()
     if progress < 1:
-        learner.recall(samples, vary, step)
+        learner.recall(samples, vary, step, since)
     source, filled = batches(samples, vary, recipe.batch, recipe.seed, step), progress if step else None
     while progress < 1:
         if filled is None and learner.fills(progress):
@@ -163,7 +163,7 @@ def train_branches(
         seconds = before + planning.clock() - started
         progress = progress_of(step / steps, seconds, recipe.time_budget)
         if path and (planning.clock() - saved > checkpoint_every or progress >= 1):
-            _save(path, branches, sized, optimizer, average, recipe, step, seconds, judged, alive, plan)
+            _save(path, branches, sized, optimizer, average, recipe, step, seconds, judged, learner, plan)
             saved = planning.clock()
         if spent is not None:
             spent.update(passes=step * recipe.batch / len(samples), branch_samples=learner.learnt)
@@ -246,13 +246,15 @@ class _Learner:
         """Have the branches had less than their share of the time? Only asked where there is a budget of it."""
         return self.recipe.time_budget is not None and self.taught * FORWARD < self.passed * (1 - FORWARD)
 
-    def recall(self, samples: Samples, vary, step: int) -> None:
-        """Remember what an unbroken run would know at `step`."""
+    def recall(self, samples: Samples, vary, step: int, since: int = 0) -> None:
+        """Remember what an unbroken run, whose memory reaches back to sample `since`, would know at `step`."""
         if self.memory is not None and self.memory.room:
-            first = max(0, step - -(-self.memory.room // self.recipe.batch))
-            self.memory.seen = first * self.recipe.batch
-            for x, labels in islice(batches(samples, vary, self.recipe.batch, self.recipe.seed, first), step - first):
+            batch = self.recipe.batch
+            first = max(0, step - -(-self.memory.room // batch), since // batch)
+            self.memory.since = self.memory.seen = first * batch
+            for x, labels in islice(batches(samples, vary, batch, self.recipe.seed, first), step - first):
                 self.remember(x, labels)
+            self.memory.since = max(since, self.memory.since)
 
     def remember(self, x: Tensor, labels: Tensor) -> tuple[dict[tuple, Tensor], Tensor]:
         """What the branches read of a batch, {key: (N, channels, *cells)}, and the final logits."""
@@ -333,7 +335,7 @@ def _identity(sized: Sequence[Sized], recipe: BranchRecipe) -> dict:
 
 
 def _save(
-    path: Path, branches, sized, optimizer, average, recipe, step: int, seconds: float, judged, alive, plan
+    path: Path, branches, sized, optimizer, average, recipe, step: int, seconds: float, judged: int, learner, plan
 ) -> None:
     state = {
         "identity": _identity(sized, recipe),
@@ -343,13 +345,14 @@ def _save(
         "step": step,
         "seconds": seconds,
         "judged": judged,
-        "alive": list(alive),
+        "alive": list(learner.alive),
+        "since": 0 if learner.memory is None else learner.memory.since,
         "plan": None if plan is None else asdict(plan),
     }
     write_state(state, path)
 
 
-def _resume(path: Path, branches, sized, optimizer, average, recipe) -> tuple[int, float, int, list[int]]:
+def _resume(path: Path, branches, sized, optimizer, average, recipe) -> tuple[int, float, int, list[int], int]:
     try:
         state = torch.load(path, weights_only=True)
         identity = state["identity"]
@@ -363,4 +366,4 @@ def _resume(path: Path, branches, sized, optimizer, average, recipe) -> tuple[in
         branch.load_state_dict(weights)
     optimizer.load_state_dict(state["optimizer"])
     average[:] = state["average"]
-    return state["step"], state["seconds"], state["judged"], state["alive"]
+    return state["step"], state["seconds"], state["judged"], state["alive"], state["since"]
