@@ -155,13 +155,38 @@ def test_worst_case_latency_is_respected_exactly():
     bound = 0.15
 
     def allowed(assignment, heads, policy, costs):
-        return costs["latency"].at(policy.kept)[-1] <= bound
+        return costs["latency"].at(policy.kept)[policy.deepest] <= bound
 
     mapping = CHAIN.map(segments, records, "energy", max_drop=0.1, grid=GRID, worst_latency=bound)
     expected = brute_force(CHAIN, segments, records, "energy", allowed)
     agree(mapping, expected, records)
     assert mapping.figures(records)["latency"]["worst"] <= bound
     assert expected != brute_force(CHAIN, segments, records, "energy")
+
+
+@pytest.mark.parametrize("quantile", [0.0, 0.1, 0.3, 0.6])
+@pytest.mark.parametrize("designs", [False, True])
+def test_a_worst_case_ends_where_nobody_gets_past(quantile, designs):
+    records, segments = table(60, 3, 4), network(3)
+    if designs:
+        records, segments = records.columns([0, 1, 2]), segments
+    slowest = [
+        costs["latency"].at(policy.kept)[policy.deepest]
+        for assignment in assignments(3, 3)
+        for costs in (CHAIN.cost(segments, assignment),)
+        for policy in (ee.Policy(t) for t in ((None, None), (0.0, None), (None, 0.0), (0.5, 0.0), (0.5, 0.5)))
+    ]
+    bound = float(np.quantile(slowest, quantile))
+
+    def allowed(assignment, heads, policy, costs):
+        return costs["latency"].at(policy.kept)[policy.deepest] <= bound
+
+    options = {"max_exits": 1} if designs else {}
+    mapping = CHAIN.map(segments, records, "energy", max_drop=0.9, grid=GRID, worst_latency=bound, **options)
+    both = (lambda *a: allowed(*a) and a[2].kept.sum() <= 1) if designs else allowed
+    agree(mapping, brute_force(CHAIN, segments, records, "energy", both), records)
+    assert mapping.figures(records)["latency"]["worst"] <= bound
+    assert (quantile > 0.5) or (mapping.front.thresholds == 0).any()
 
 
 def test_macs_choose_the_policy_and_energy_the_place():
