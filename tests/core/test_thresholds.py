@@ -12,6 +12,7 @@ from tables import random_policy, random_records
 from eeviz.core.solve.grid import quantile_grid
 from eeviz.core.solve.thresholds import front
 from eeviz.core.table.cost import Cost, ProductCost
+from eeviz.core.table.format import precisely
 from eeviz.core.table.policy import Policy, route
 from eeviz.core.table.records import balanced
 
@@ -213,7 +214,7 @@ def test_a_threshold_of_zero_ends_the_worst_case(seed):
         assert (refined.worst_cost <= limit).all()
         for c, a in zip(cost, accuracy, strict=True):
             assert refined.accuracy[refined.within(c)] >= a
-    with pytest.raises(ValueError, match=f"the lowest is {min(every):.6g}, "):
+    with pytest.raises(ValueError, match=f"the lowest is {precisely(min(every))}, "):
         front(records, grid=5, max_exits=exits - 1, max_worst=0.99 * min(every))
 
 
@@ -232,9 +233,9 @@ def test_without_exits_the_worst_case_is_the_static_networks():
     records = random_records(7, samples=50, exits=4)
     static = records.cost().static
     assert front(records, max_exits=0, max_worst=static).worst_cost.tolist() == [static]
-    with pytest.raises(ValueError, match=f"the lowest is {static:.6g}, without any early exit"):
+    with pytest.raises(ValueError, match=f"the lowest is {precisely(static)}, without any early exit"):
         front(records, max_exits=0, max_worst=static - 1)
-    with pytest.raises(ValueError, match=f"the lowest is {alone(records, 0):.6g}, everyone leaving at exit 1"):
+    with pytest.raises(ValueError, match=f"the lowest is {precisely(alone(records, 0))}, everyone leaving at exit 1"):
         front(records, max_worst=alone(records, 0) - 1)
 
 

@@ -12,6 +12,7 @@ from ..solve.baselines import shortest_path
 from ..solve.front import Front
 from ..solve.thresholds import _problem, choose
 from ..table.cost import Cost, ProductCost
+from ..table.format import precisely
 from ..table.policy import Policy, Routing, route
 from ..table.records import ExitRecords
 from .cost import HEADS, checked, memory, traffic
@@ -140,9 +141,7 @@ def best_mapping(
     base = _problem(records, next(iter(records.costs)), max_exits, None)
     places = placements(platform, segments, records, cost, worst_latency, heads, base.max_exits)
     union, owner = solved(base, places, grid, refine)
-    worst = [
-        places[o].problem(base).worst_cost(row[None])[0] for o, row in zip(owner, union.thresholds, strict=True)
-    ]
+    worst = [places[o].problem(base).worst_cost(row[None])[0] for o, row in zip(owner, union.thresholds, strict=True)]
     front = replace(places[0].problem(base).front(union), worst_cost=np.array(worst))
     index = choose(front, records, max_cost, min_accuracy, max_drop)
     chosen = [places[o] for o in owner]
@@ -182,7 +181,8 @@ def shortest_mapping(
         worst = priced.cost("latency").worst(policy.kept)[policy.deepest]
         if worst_latency is not None and worst > worst_latency:
             failure = failure or ValueError(
-                f"the shortest path's exits have a worst case of {worst:.6g} s, above {worst_latency:.6g} s."
+                f"the shortest path's exits have a worst case of {precisely(worst, 's')}, above "
+                f"{precisely(worst_latency, 's')}."
             )
             continue
         if mean < lowest and (held <= _room(mapping)).all():

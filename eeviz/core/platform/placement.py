@@ -20,6 +20,7 @@ from ..solve.lines import refine as refined
 from ..solve.problem import Candidates, Problem
 from ..solve.thresholds import MOST_CANDIDATES, MOST_CELLS, _choices, _grid_size, _many_tables, _solve
 from ..table.cost import Cost, ProductCost
+from ..table.format import precisely
 from ..table.records import ExitRecords
 from .cost import homes, memory
 
@@ -131,7 +132,8 @@ def placements(
                 found.append(((charge.static, costs["energy"].static, costs["latency"].static), made))
     if not found:
         raise ValueError(
-            f"no assignment has a worst case of at most {worst_latency:.6g} s: the lowest is {quickest:.6g}."
+            f"no assignment has a worst case of at most {precisely(worst_latency, 's')}: the lowest is "
+            f"{precisely(quickest, 's')}."
         )
     if worst_latency is not None:
         found.sort(key=lambda entry: (entry[0][2] > worst_latency, entry[0]))

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..table.records import Cost, ExitRecords, ProductCost
 from ..table.policy import deepest_of
+from ..table.records import Cost, ExitRecords, ProductCost
 from .front import Front, Sieve, undominated
 
 
@@ -103,7 +103,9 @@ class Problem:
 
     def worst_cost(self, thresholds: np.ndarray) -> np.ndarray:
         """(M,) worst case of the cost to minimise under thresholds (M, E-1), NaN = removed."""
-        return np.array([self.charge.worst(row == row)[end] for row, end in zip(thresholds, deepest_of(thresholds), strict=True)])
+        return np.array(
+            [self.charge.worst(row == row)[end] for row, end in zip(thresholds, deepest_of(thresholds), strict=True)]
+        )
 
     def front(self, candidates: Candidates) -> Front:
         """The public form of a Pareto front."""

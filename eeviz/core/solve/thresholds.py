@@ -12,6 +12,7 @@ from numbers import Integral
 
 import numpy as np
 
+from ..table.format import precisely
 from ..table.metrics import own_accuracy
 from ..table.policy import Policy
 from ..table.records import ExitRecords
@@ -108,8 +109,8 @@ def choose(
         index = best.within(max_cost)
         if index is None:
             raise ValueError(
-                f"no policy costs at most {max_cost:.6g} {unit} on average: the cheapest costs {best.mean_cost[0]:.6g} "
-                f"{unit} (accuracy {best.accuracy[0]:.2%})."
+                f"no policy costs at most {precisely(max_cost, unit)} on average: the cheapest costs "
+                f"{precisely(best.mean_cost[0], unit)} (accuracy {best.accuracy[0]:.2%})."
             )
         return index
     if max_drop is not None:
@@ -120,7 +121,7 @@ def choose(
     if index is None:
         raise ValueError(
             f"no policy reaches an accuracy of {min_accuracy:.2%}: the best reachable is {best.accuracy[top]:.2%} at "
-            f"{best.mean_cost[top]:.6g} {unit}."
+            f"{precisely(best.mean_cost[top], unit)}."
         )
     return index
 
@@ -150,8 +151,8 @@ def _problem(records: ExitRecords, cost: str, max_exits: int | None, max_worst: 
         least, where = problem.least()
         if max_worst < least:
             raise ValueError(
-                f"no policy has a worst case of at most {max_worst:.6g} {problem.charge.unit}: the lowest is "
-                f"{least:.6g}, {where}."
+                f"no policy has a worst case of at most {precisely(max_worst, problem.charge.unit)}: the lowest is "
+                f"{precisely(least, problem.charge.unit)}, {where}."
             )
     return problem
 

@@ -61,7 +61,6 @@ class Policy:
         """(E-1,) float32, NaN = removed."""
         return np.array([np.nan if t is None else t for t in self.thresholds], dtype=np.float32)
 
-
     @property
     def deepest(self) -> int:
         """The deepest exit that a sample can reach: nobody gets past a threshold of 0. E-1 is the final classifier."""
