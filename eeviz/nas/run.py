@@ -66,6 +66,12 @@ def search(
     "energy", "energy x latency" and "memory".
 
     Raises ValueError for unknown names and, with the least that is possible, for bounds; StoreError for a bad store.
+
+    >>> run = ee.search("compact", evaluations=2, seed=0)
+    >>> for snapshot in run:
+    ...     print(snapshot.evaluations, "of", snapshot.total)
+    1 of 2
+    2 of 2
     """
     if isinstance(space, str):
         space = SearchSpace.preset(space)

@@ -19,7 +19,11 @@ _UNITS = 1 << 30  # weights become integers of this resolution, so that sums are
 
 
 def balanced(label) -> np.ndarray:
-    """Weights (N,) that turn accuracy into balanced accuracy: the mean over classes of the class's accuracy."""
+    """Weights (N,) that turn accuracy into balanced accuracy: the mean over classes of the class's accuracy.
+
+    >>> ee.balanced([0, 0, 0, 1]).round(2).tolist()
+    [0.67, 0.67, 0.67, 2.0]
+    """
     label = np.asarray(label)
     classes, index, count = np.unique(label, return_inverse=True, return_counts=True)
     return len(label) / (len(classes) * count[index])
@@ -76,6 +80,10 @@ class ExitRecords:
 
     Raises ValueError naming the field for NaN or out-of-range confidences, lengths that disagree, labels outside the
     classes, an empty table, and costs of another length.
+
+    >>> macs = ee.Cost(backbone=[2e6, 5e6], heads=[1e5, 5e4])
+    >>> ee.ExitRecords([[0.9, 0.99], [0.4, 0.8]], [[1, 1], [0, 2]], [1, 2], {"macs": macs})
+    ExitRecords(2 samples, 2 exits)
     """
 
     confidence: np.ndarray
