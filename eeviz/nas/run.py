@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -67,11 +68,8 @@ def search(
 
     Raises ValueError for unknown names and, with the least that is possible, for bounds; StoreError for a bad store.
 
-    >>> run = ee.search("compact", evaluations=2, seed=0)
-    >>> for snapshot in run:
-    ...     print(snapshot.evaluations, "of", snapshot.total)
-    1 of 2
-    2 of 2
+    >>> [snapshot.evaluations for snapshot in ee.search("compact", evaluations=2, seed=0)]
+    [1, 2]
     """
     if isinstance(space, str):
         space = SearchSpace.preset(space)
@@ -310,5 +308,4 @@ class SearchRun:
         self._history.add(candidate, self._clock, tau)
 
     def _stopped(self, started: float) -> bool:
-        late = self.seconds is not None and time.perf_counter() - started >= self.seconds
-        return late or self._stop.is_set()
+        return self._stop.is_set() or time.perf_counter() - started >= (self.seconds or math.inf)
