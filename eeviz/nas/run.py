@@ -86,9 +86,8 @@ def search(
 
 
 class SearchRun:
-    """A search under way. Iterating does the work and gives a Snapshot after every evaluation; it may be left and taken
-    up again at any time. `stop` ends an iteration from another thread; `close` closes store and processes.
-    """
+    """A search under way: iterating gives a Snapshot after every evaluation, and may be left and taken up at any time.
+    `stop` ends an iteration from another thread; `close` closes store and processes."""
 
     def __init__(
         self,
