@@ -44,6 +44,12 @@ class Cost:
     unit : "MACs" (multiply-accumulates of convolution, linear and matmul operators), "s", "J", ...
 
     Raises ValueError for negative, non-finite or falling backbone costs and for lengths that disagree.
+
+    >>> cost = ee.Cost(backbone=[2e6, 5e6], heads=[1e5, 5e4])
+    >>> cost.at([True]).tolist()
+    [2100000.0, 5150000.0]
+    >>> float(cost.static)
+    5050000.0
     """
 
     backbone: np.ndarray
@@ -119,6 +125,10 @@ class ProductCost:
     """Product of two costs per sample (energy x latency), averaged afterwards.
 
     energy, latency : Cost with the same number of exits. Raises ValueError when they disagree.
+
+    >>> energy, latency = ee.Cost([2, 4], [1, 1], unit="J"), ee.Cost([1, 3], [0, 1], unit="s")
+    >>> ee.ProductCost(energy, latency).at([True]).tolist()
+    [3.0, 24.0]
     """
 
     energy: Cost
