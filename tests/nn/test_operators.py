@@ -1,6 +1,7 @@
 """Every operator that multiplies, against counts by hand; random graphs; counters that must agree."""
 
 import re
+from collections import OrderedDict
 
 import numpy as np
 import pytest
@@ -129,3 +130,254 @@ def test_by_hand(name):
     with torch.no_grad(), FlopCounterMode(display=False) as theirs:  # it knows fewer operators, never more MACs
         module(x)
     assert theirs.get_total_flops() <= 2 * expected
+
+
+# --- random small graphs, counted by hand while they are drawn -------------------------------------------------------
+
+
+class Drawn(nn.Module):
+    """A chain of random steps on (N, C, T) or (N, C, H, W); `macs` is counted beside it, from shapes alone."""
+
+    def __init__(self, seed):
+        super().__init__()
+        rng = np.random.default_rng(seed)
+        self.picture = bool(rng.integers(2))
+        shape = [int(rng.integers(2, 7)) for _ in range(4 if self.picture else 3)]
+        self.shape, self.macs, self.steps = (1, *shape[1:]), 0, []
+        self.layers = nn.ModuleList()
+        shape = [1, *shape[1:]]
+        for _ in range(int(rng.integers(2, 7))):
+            shape = self.draw(rng, shape)
+
+    def add(self, layer, step=None):
+        self.layers.append(layer)
+        self.steps.append(step or (lambda x, layer=layer: layer(x)))
+
+    def draw(self, rng, shape):
+        _, channels, *size = shape
+        kind = rng.choice(["conv", "same", "depthwise", "transposed", "linear", "matmul", "residual", "einsum", "baddbmm",
+                           "attention", "relu", "vector", "branch"])  # fmt: skip
+        places, out = int(np.prod(size)), int(rng.integers(1, 7))
+        plain, up = (nn.Conv2d, nn.ConvTranspose2d) if self.picture else (nn.Conv1d, nn.ConvTranspose1d)
+        axes = len(size)
+        if kind == "conv":
+            kernel, stride = int(rng.integers(1, 4)), int(rng.integers(1, 3))
+            self.add(plain(channels, out, kernel, stride, kernel // 2))
+            size = [(n + 2 * (kernel // 2) - kernel) // stride + 1 for n in size]
+            self.macs += int(np.prod(size)) * channels * out * kernel**axes
+            return [1, out, *size]
+        if kind == "same":
+            kernel = int(rng.integers(1, 6))
+            self.add(plain(channels, out, kernel, padding="same"))
+            self.macs += places * channels * out * kernel**axes
+            return [1, out, *size]
+        if kind == "depthwise":
+            self.add(plain(channels, channels, 3, padding=1, groups=channels))
+            self.macs += places * channels * 3**axes
+        elif kind == "transposed":
+            self.add(up(channels, out, 2, stride=2))
+            self.macs += places * channels * out * 2**axes
+            return [1, out, *(2 * n for n in size)] if places < 200 else self.pooled(axes, out, size)
+        elif kind == "linear":
+            self.add(nn.Linear(size[-1], out))
+            self.macs += channels * places * out
+            return [1, channels, *size[:-1], out]
+        elif kind == "matmul":  # of the sample with itself, over the last axis
+            self.add(nn.Identity(), lambda x: x @ x.transpose(-1, -2))
+            self.macs += channels * places * size[-2] if self.picture else channels * channels * size[-1]
+            return [1, channels, *size[:-1], size[-2] if self.picture else channels]
+        elif kind == "residual":
+            layer = plain(channels, channels, 3, padding=1)
+            self.add(layer, lambda x, layer=layer: x + layer(x))
+            self.macs += places * channels * channels * 3**axes
+        elif kind == "einsum" and channels > 1:  # a sum over one value is no sum: it runs element by element
+            weight = nn.Parameter(torch.zeros(channels, out))
+            self.layers.register_parameter(f"w{len(self.steps)}", weight)
+            self.add(nn.Identity(), lambda x, weight=weight: torch.einsum("nc...,co->no...", x, weight))
+            self.macs += places * channels * out
+            return [1, out, *size]
+        elif kind == "baddbmm":
+            self.add(
+                nn.Identity(),
+                lambda x: torch.baddbmm(w(1, 3), x.flatten(2), w(1, x[0, 0].numel(), 3)).unflatten(2, self.three()),
+            )
+            self.macs += channels * places * 3
+            return [1, channels, *self.three()]
+        elif kind == "attention":
+            self.add(nn.Identity(), lambda x: F.scaled_dot_product_attention(x, x, x))
+            rows = [channels, *size][-2]
+            self.macs += 2 * channels * places * rows
+        elif kind == "vector":
+            self.add(nn.Identity(), lambda x: x * (x @ w(x.shape[-1])).unsqueeze(-1))
+            self.macs += channels * places
+        elif kind == "branch":  # two readers of one tensor
+            one, two = plain(channels, out, 1), plain(channels, 2, 1)
+            self.layers.extend([one, two])
+            self.add(nn.Identity(), lambda x, one=one, two=two: torch.cat([one(x), F.relu(two(x))], 1))
+            self.macs += places * channels * (out + 2)
+            return [1, out + 2, *size]
+        else:
+            self.add(nn.ReLU())
+        return [1, channels, *size]
+
+    def three(self):
+        return (1, 3) if self.picture else (3,)
+
+    def pooled(self, axes, channels, size):
+        self.add((nn.AvgPool2d if axes == 2 else nn.AvgPool1d)(2))
+        return [1, channels, *size]
+
+    def forward(self, x):
+        for step in self.steps:
+            x = step(x)
+        return x
+
+
+@pytest.mark.parametrize("first", range(0, 300, 50))
+def test_random_graphs_by_hand(first):
+    for seed in range(first, first + 50):
+        model = Drawn(seed).eval()
+        x = torch.randn(*model.shape, generator=torch.Generator().manual_seed(seed))
+        assert count_macs(model, x) == model.macs, seed
+
+
+# --- the counters beside it ------------------------------------------------------------------------------------------
+
+
+def test_without_torchscript_every_count_is_the_same(monkeypatch):
+    def refuse(*_, **__):
+        raise RuntimeError("torch.jit is not to be had")
+
+    found = {name: _count(name) for name in CASES}
+    monkeypatch.setattr(torch.jit, "_get_trace_graph", refuse)
+    monkeypatch.setattr("fvcore.nn.jit_analysis._get_trace_graph", refuse)
+    assert counting._by_fvcore(nn.Linear(2, 3), torch.zeros(1, 2)) is None
+    assert {name: _count(name) for name in CASES} == found
+
+
+def _count(name):
+    shape, function, _ = CASES[name]
+    module = function if isinstance(function, nn.Module) else Made(function)
+    return count_macs(module.eval(), torch.zeros(*shape))
+
+
+def test_fvcore_is_asked_wherever_it_can_answer():
+    asked = {name for name, (shape, f, _) in CASES.items() if counting._by_fvcore(
+        (f if isinstance(f, nn.Module) else Made(f)).eval(), torch.zeros(*shape)) is not None}  # fmt: skip
+    assert {"conv2d", "conv2d same", "linear", "baddbmm", "encoder", "matmul, one side broadcast"} <= asked
+    assert not {"einsum of three", "lstm", "bilinear"} & asked
+
+
+def test_a_trace_that_fails_leaves_no_hooks_behind():
+    class Unfollowed(nn.Linear):
+        def forward(self, x):
+            assert type(x.shape[0]) is int
+            return super().forward(x)
+
+    layer = Unfollowed(2, 3)
+    assert count_macs(layer, torch.zeros(1, 2)) == 6
+    assert not layer._forward_hooks
+    assert not layer._forward_pre_hooks
+
+
+def test_another_forward_while_traced_is_an_error_in_words():
+    class Other(nn.Linear):
+        def forward(self, x):
+            return super().forward(x[:, :1].expand_as(x)) if not torch.jit.is_tracing() else x
+
+    with pytest.raises(ValueError, match="12 by the operators that ran, 0 by fvcore"):
+        count_macs(Other(3, 4), torch.zeros(1, 3))
+
+
+def test_a_rule_that_pytorchs_counter_contradicts_is_an_error_in_words(monkeypatch):
+    monkeypatch.setitem(RULES, "addmm", lambda args, out: 11)
+    with pytest.raises(ValueError, match="in doubt: 11 of addmm by its shapes, 12 by PyTorch's counter"):
+        count_macs(nn.Linear(3, 4), torch.zeros(1, 3))
+
+
+@pytest.mark.parametrize(
+    ("function", "name"),
+    [
+        (lambda x: torch.fft.rfft(x).abs(), "_fft_r2c"),
+        (lambda x: torch.linalg.inv(x @ x.mT + torch.eye(4)), "linalg_inv_ex"),
+        (lambda x: torch.linalg.svdvals(x), "_linalg_svd"),
+        (lambda x: torch.stft(x[0].flatten(), 8, window=w(8), return_complex=True).abs(), "_fft_r2c"),
+    ],
+)
+def test_products_without_a_rule_are_refused_by_name(function, name):
+    class Front(nn.Module):
+        def forward(self, x):
+            return function(x)
+
+    with pytest.raises(ValueError, match=f"of front cannot be counted: there is no rule for its operator {name}"):
+        count_macs(nn.Sequential(OrderedDict(front=Front())), torch.ones(1, 4, 4))
+
+
+def test_foreign_operators_are_refused_by_name():
+    with torch.library._scoped_library("counted", "DEF") as library:
+        library.define("mix(Tensor x) -> Tensor")
+        library.impl("mix", lambda x: x + 1, "CPU")
+        with pytest.raises(ValueError, match="no rule for its operator counted::mix"):
+            count_macs(Made(lambda x: torch.ops.counted.mix(x)), torch.zeros(1, 2))
+
+
+LOOKED_AT = re.compile(  # names that speak of products, of operators that hold none (or prepare, or train)
+    r"gamma|_backward|_copy$|^_foreach|adam|adagrad|sgd|upsample_|convert|fft_r?fftfreq|hamming|vector_norm|check_errors|powsum|"
+    r"cross|fused_(dropout|moving)|sdp_choice|flatten_weight|pack_4bit|semi_structured_(tile|apply)|reorder_conv|_add_relu|"
+    r"_prelu|mps|_?cumm(ax|in)|jagged"
+)
+
+
+def _composite(name):
+    packet = getattr(torch.ops.aten, name)
+    kernels = [getattr(packet, overload).name() for overload in packet.overloads()]
+    try:
+        return all(torch._C._dispatch_has_kernel_for_dispatch_key(k, "CompositeImplicitAutograd") for k in kernels)
+    except RuntimeError:
+        return True  # of TorchScript alone
+
+
+def test_no_operator_of_pytorch_escapes():
+    """Of all operators whose names speak of products, each has a rule, is refused, or has been looked at."""
+    words = re.compile("conv|mm|mv|dot|attention|lstm|gru|rnn|linear|fft|linalg|matmul|cdist|pdist|trilinear")
+    names = {schema.name.removeprefix("aten::") for schema in torch._C._jit_get_all_schemas()
+             if schema.name.startswith("aten::")}  # fmt: skip
+    names = {name for name in names if words.search(name) and not LOOKED_AT.search(name) and not _composite(name)}
+    assert len(names) > 100
+    assert {n for n in names if not MULTIPLIES.search(n) and n.rstrip("_") not in RULES} == set()
+
+
+# --- what is charged -------------------------------------------------------------------------------------------------
+
+
+def test_what_is_computed_of_weights_alone_is_charged_to_nobody():
+    class Biased(nn.Module):  # as the position biases of Swin v2: a perceptron of a table
+        def __init__(self):
+            super().__init__()
+            self.register_buffer("table", torch.randn(9, 2))
+            self.bias, self.last = nn.Sequential(nn.Linear(2, 16), nn.ReLU(), nn.Linear(16, 9)), nn.Linear(9, 4)
+
+        def forward(self, x):
+            return self.last(x + self.bias(self.table).mean(0))
+
+    assert count_macs(Biased(), torch.zeros(1, 9)) == 9 * 4
+    recorder, _ = walk(Biased(), torch.zeros(1, 9))
+    assert sum(operator.macs for operator in recorder.operators) == 9 * 4 + 9 * 2 * 16 + 9 * 16 * 9
+
+
+def test_a_buffer_that_the_sample_is_written_into_is_the_samples():
+    class Padded(nn.Module):
+        def forward(self, x):
+            wide = torch.empty(1, 6)
+            wide[:, :3], wide[:, 3:] = x, 2 * x
+            return wide @ w(6, 5)
+
+    assert count_macs(Padded(), torch.zeros(1, 3)) == 30
+
+
+def test_batches_count_as_many_times():
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(144, 5)).eval()
+    x = torch.zeros(4, 3, 8, 8)
+    with recording(x) as counter:
+        model(x)
+    assert counter.macs == 4 * count_macs(model, x[:1])

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from ...core.table.cost import Cost
 from ..network import EarlyExitNetwork
-from .operators import INPUT, MULTIPLIES, Recorder, walk
+from .operators import INPUT, MULTIPLIES, Recorder, UncountableError, walk
 
 
 def count_macs(module: nn.Module, x: Tensor) -> int:
@@ -66,7 +66,7 @@ def _counted(module: nn.Module, x: Tensor) -> tuple[int, Tensor]:
     theirs = _by_fvcore(module, given)
     ours = _reaching(recorder, out)
     if theirs is not None and theirs != ours:
-        raise ValueError(
+        raise UncountableError(
             f"MACs are in doubt: {ours:,} by the operators that ran, {theirs:,} by fvcore. Does the network's forward do "
             "something else while it is traced?"
         )

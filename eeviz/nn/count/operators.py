@@ -35,18 +35,28 @@ MULTIPLIES = re.compile(
 """Names of PyTorch's operators that hold products: without a rule they are refused."""
 
 
+class UncountableError(ValueError):
+    """An operator that multiplies and has no rule, or of which two counters disagree."""
+
+
 class Taken(NamedTuple):
     """A tensor that an operator takes.
 
-    number : of what gave it; None: it is a weight. of_input : computed of the module's input. size : values in memory.
-    key : equal for the same values of the same memory.
+    number : of what gave it; None: it was there before. of_input : computed of the module's input. state : zeros that a
+    layer starts with. size : values in memory. key : equal for the same values of the same memory.
     """
 
     shape: tuple[int, ...]
     number: int | None
     of_input: bool
+    state: bool
     size: int
     key: tuple
+
+    @property
+    def weight(self) -> bool:
+        """Known before the sample is."""
+        return not (self.of_input or self.state)
 
 
 @dataclass(frozen=True)
@@ -84,8 +94,8 @@ def _replaced(values: Any, by: Callable[[Tensor], Taken]) -> Any:
 class Recorder(TorchDispatchMode):
     """Writes down every operator that gives values of its own (views give none); x : the module's input.
 
-    macs : of those on what comes of x, so far; an operator that multiplies and has no rule raises ValueError, as does a
-    count that PyTorch's own counter contradicts.
+    macs : of those on what comes of x, so far. An operator that multiplies and has no rule raises UncountableError, as does
+    a count that PyTorch's own counter contradicts.
     """
 
     def __init__(self, x: Tensor):
@@ -116,10 +126,12 @@ class Recorder(TorchDispatchMode):
     def _taken(self, tensor: Tensor) -> Taken:
         memory = self._memory(tensor)
         number, of_input = self._known.get(memory, (None, False))
-        if tensor.layout != torch.strided:
-            return Taken(tuple(tensor.shape), number, of_input, _stored(tensor), (memory, 0, 0))
-        size = prod(n for n, stride in zip(tensor.shape, tensor.stride(), strict=True) if stride)
-        return Taken(tuple(tensor.shape), number, of_input, size, (memory, tensor.storage_offset(), size))
+        size, start = _stored(tensor), 0
+        if tensor.layout == torch.strided:
+            size = prod(n for n, stride in zip(tensor.shape, tensor.stride(), strict=True) if stride)
+            start = tensor.storage_offset()
+        state = memory in self._states
+        return Taken(tuple(tensor.shape), number, of_input, state, size, (memory, start, size))
 
     def __torch_dispatch__(self, operator, types, args=(), kwargs=None):
         kwargs = kwargs or {}
@@ -134,7 +146,7 @@ class Recorder(TorchDispatchMode):
         layer, kind = self.layers[-1] if self.layers else "", operator._schema.name.split("::")[-1]
         of_input = any(value.of_input for value in inputs)
         macs = _macs(operator, kind, args, kwargs, out, layer, of_input)
-        of_input = of_input or bool(macs) and any(value.key[0] in self._states for value in inputs)
+        of_input = of_input or bool(macs) and any(value.state for value in inputs)
         self._states = self._states | {*memories} if kind in STATES else self._states - {*memories}
         pointwise = torch.Tag.pointwise in operator.tags
         shapes = tuple(tuple(tensor.shape) for tensor in given)
@@ -195,7 +207,7 @@ def _macs(operator, kind: str, args: tuple, kwargs: dict, out, layer: str, of_in
     macs = counted if rule is None else rule(args, out)
     where = f"of {layer}" if layer else "of the network"
     if counted is not None and macs != counted:
-        raise ValueError(
+        raise UncountableError(
             f"MACs {where} are in doubt: {macs:,} of {kind} by its shapes, {counted:,} by PyTorch's counter."
         )
     if macs is not None:
@@ -203,7 +215,7 @@ def _macs(operator, kind: str, args: tuple, kwargs: dict, out, layer: str, of_in
     foreign = operator.namespace not in ("aten", "prims", "prim")
     if of_input and (foreign or MULTIPLIES.search(kind)):
         name = f"{operator.namespace}::{kind}" if foreign else kind
-        raise ValueError(
+        raise UncountableError(
             f"MACs {where} cannot be counted: there is no rule for its operator {name}. Write it with convolutions, linear "
             "layers or products of matrices, or leave it out of the network (as a preparation of the input)."
         )

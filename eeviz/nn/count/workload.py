@@ -102,7 +102,7 @@ def _step(operator: Operator, sources: int) -> tuple[Step | None, list[Taken]]:
         return _convolution(operator)
     if operator.macs:
         return _product(operator)
-    weights = [value for value in operator.taken if not value.of_input]
+    weights = [value for value in operator.taken if value.weight]
     written = prod(operator.shapes[0])
     given = sum(value.size for value in operator.taken if value.of_input)
     if kind in ARITHMETIC:
@@ -129,17 +129,18 @@ def _other(operator: Operator, kind: str, weights: list[Taken], words: str = "")
 
 def _product(operator: Operator) -> tuple[Step, list[Taken]]:
     """A linear layer where one side is weights, on every row of the other."""
-    factors = [value for value in operator.taken if len(value.shape) or value.of_input]
+    factors = [value for value in operator.taken if value.shape or not value.weight]
     factors = factors[1:] if operator.kind.removeprefix("_sparse_").startswith("add") else factors
-    weights = [value for value in factors if not value.of_input]
+    weights = [value for value in factors if value.weight]
     if len(factors) == 2 and len(weights) == 1 and operator.kind != "addbmm":
-        weight, rows = weights[0], next(value for value in factors if value.of_input)
+        weight, rows = weights[0], next(value for value in factors if not value.weight)
         behind = weight is factors[1]
         matrix = weight.shape if len(weight.shape) > 1 else (*weight.shape, 1) if behind else (1, *weight.shape)
         inputs, outputs = matrix[-2:] if behind else matrix[:-3:-1]
         if weight.size == inputs * outputs:  # one matrix, not a stack of them, and no gaps in it
             times = operator.macs // weight.size
             return Operation("linear", inputs, outputs, (times, 1), name=operator.layer), weights
+    weights = [value for value in weights if len(value.shape) > 1]  # without biases, as everywhere
     kind = "linear" if weights else "matmul"
     return _other(operator, kind, weights), weights
 
@@ -157,7 +158,7 @@ def _convolution(operator: Operator) -> tuple[Step, list[Taken]]:
 channel"
     elif len(x.shape) not in (3, 4):
         words = f"{len(x.shape) - 2}-d convolutions, only for 1-d and 2-d ones"
-    elif weight.of_input:
+    elif not weight.weight:
         words = "convolutions whose kernel is computed of the sample"
     else:
         flat = len(x.shape) == 3  # 1-d convolutions run on images one pixel high
@@ -167,5 +168,5 @@ channel"
         )
         kind = "depthwise" if depthwise else "conv"
         return Operation(kind, inputs, outputs, size, kernel, stride, padding, name), [weight]
-    weights = [] if weight.of_input else [weight]
+    weights = [weight] if weight.weight else []
     return _other(operator, "depthwise" if depthwise else "conv", weights, words), weights
