@@ -381,3 +381,9 @@ def test_batches_count_as_many_times():
     with recording(x) as counter:
         model(x)
     assert counter.macs == 4 * count_macs(model, x[:1])
+
+
+def test_inference_mode_counts_the_same():
+    with torch.inference_mode():
+        for name in ("conv2d same", "encoder", "einsum of three", "gru", "linear"):
+            assert _count(name) == CASES[name][2]

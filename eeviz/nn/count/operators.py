@@ -135,6 +135,11 @@ class Recorder(TorchDispatchMode):
 
     def __torch_dispatch__(self, operator, types, args=(), kwargs=None):
         kwargs = kwargs or {}
+        if operator._schema.name.split("::")[-1] not in RULES:
+            with self:  # in inference mode operators come whole that are made of others
+                out = operator.decompose(*args, **kwargs)
+            if out is not NotImplemented:
+                return out
         taken = _replaced((*args, *kwargs.values()), self._taken)  # before it runs: it may write in place
         out = operator(*args, **kwargs)
         given = [*_found(out, Tensor)]
