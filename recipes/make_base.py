@@ -27,7 +27,7 @@ from eeviz.nn.models import use_cases
 from eeviz.nn.train.optim import parameter_groups, warm_cosine, write_state
 from recipes.manifest import note
 
-log = logging.getLogger("eeviz.make_base")
+log = logging.getLogger("recipes.make_base")
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from eeviz.nn.supernet.supernet import Supernet, recalibrate
 from eeviz.nn.supernet.training import SandwichRecipe, train_supernet
 from eeviz.nn.train.joint import evaluate
 
-log = logging.getLogger("eeviz.make_supernet")
+log = logging.getLogger("recipes.make_supernet")
 
 CALIBRATION = 500  # training images that ship with the supernet, for the statistics of extracted networks
 RANDOM = 6  # random subnets whose accuracy the manifest tells

@@ -35,6 +35,10 @@ def load_dataset(name: str, split: str = "train", download: bool = False) -> Dat
 
     Raises ValueError for an unknown name or split, and for a file that is damaged or not the official one;
     FileNotFoundError, saying what to put where, when the data cannot be had.
+
+    >>> images = ee.load_dataset("fashion-mnist", split="test")
+    >>> images.images.shape[1:], len(images.classes)
+    ((28, 28), 10)
     """
     if name not in _HOME:
         raise ValueError(f"no data set {name!r}: choose one of {', '.join(NAMES)}.")

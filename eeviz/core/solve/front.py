@@ -19,6 +19,10 @@ class Front:
     `unit`; thresholds (M, E-1) float32, NaN = exit removed. Every figure equals that of `route` to the last digit.
 
     Raises ValueError for lengths that disagree and for points out of order.
+
+    >>> front = ee.front(ee.load_demo("fashion").validation)
+    >>> front.policy(len(front) - 1)
+    Policy((0.9710909, 0.9571303, 0.61601734))
     """
 
     accuracy: np.ndarray

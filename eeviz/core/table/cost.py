@@ -44,6 +44,12 @@ class Cost:
     unit : "MACs" (multiply-accumulates of convolution, linear and matmul operators), "s", "J", ...
 
     Raises ValueError for negative, non-finite or falling backbone costs and for lengths that disagree.
+
+    >>> cost = ee.Cost(backbone=[2e6, 5e6], heads=[1e5, 5e4])
+    >>> cost.at([True]).tolist()
+    [2100000.0, 5150000.0]
+    >>> float(cost.static)
+    5050000.0
     """
 
     backbone: np.ndarray
@@ -98,6 +104,10 @@ class Cost:
         """Cost of the same backbone with the final classifier and no other head."""
         return float(self.backbone[-1] + self.heads[-1])
 
+    def columns(self, index) -> Cost:
+        """The cost of some of its exits, by integer index (M,); what lies between two of them is still paid."""
+        return Cost(self.backbone[index], self.heads[index], self.unit)
+
     def to_dict(self) -> dict:
         return {"backbone": self.backbone.tolist(), "heads": self.heads.tolist(), "unit": self.unit}
 
@@ -107,6 +117,10 @@ class ProductCost:
     """Product of two costs per sample (energy x latency), averaged afterwards.
 
     energy, latency : Cost with the same number of exits. Raises ValueError when they disagree.
+
+    >>> energy, latency = ee.Cost([2, 4], [1, 1], unit="J"), ee.Cost([1, 3], [0, 1], unit="s")
+    >>> ee.ProductCost(energy, latency).at([True]).tolist()
+    [3.0, 24.0]
     """
 
     energy: Cost
@@ -139,6 +153,10 @@ class ProductCost:
     def static(self) -> float:
         """Cost of the same backbone with the final classifier and no other head."""
         return self.energy.static * self.latency.static
+
+    def columns(self, index) -> ProductCost:
+        """The cost of some of its exits, by integer index (M,)."""
+        return ProductCost(self.energy.columns(index), self.latency.columns(index))
 
     def to_dict(self) -> dict:
         return {"energy": self.energy.to_dict(), "latency": self.latency.to_dict()}

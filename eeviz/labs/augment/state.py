@@ -12,7 +12,7 @@ from ...core.platform.mapping import Mapping
 from ...core.platform.sensitivity import Sensitivity
 from ...core.solve.front import Front
 from ...core.solve.tradeoff import Point
-from ...core.table.metrics import Interval
+from ...core.table.metrics import Interval, accuracy_of
 from ...core.table.policy import Policy
 from ...core.table.records import ExitRecords
 from ..state import LabState
@@ -96,7 +96,7 @@ class Trained:
     @property
     def final(self) -> float:
         """Accuracy of the model as it was given."""
-        return float(self.right @ self.records.units / self.records.total_units)
+        return accuracy_of(self.records, self.right)
 
     @property
     def moved(self) -> bool:

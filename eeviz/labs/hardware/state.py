@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from traitlets import Dict, Enum, Instance, Unicode
 from traitlets import Tuple as Row
 
 from ...core.network.workload import Step
+from ...core.solve.cross_fit import split_in_two
 from ...core.solve.front import Front
 from ...core.solve.thresholds import choose
 from ...core.table.cost import Cost, ProductCost
@@ -89,14 +91,13 @@ class Machine:
 
 @dataclass(frozen=True, eq=False)
 class Answers:
-    """What a network answers at one pair of bits, MACs as cost: tune and shown are different samples.
+    """What a network answers at one pair of bits, MACs as cost: tune and shown are different samples of `both`.
 
     learnt : images that it was fine-tuned on at these bits, repeats included; 0: calibrated alone.
     """
 
     pair: tuple[str, str]
-    tune: ExitRecords
-    shown: ExitRecords
+    both: ExitRecords
     learnt: int = 0
 
     @property
@@ -104,10 +105,22 @@ class Answers:
         """The pair, and whether it was fine-tuned."""
         return (*self.pair, FINE) if self.learnt else self.pair
 
-    @property
-    def both(self) -> ExitRecords:
-        """All of them, those that tune first."""
-        return joined(self.tune, self.shown)
+    @cached_property
+    def tune(self) -> ExitRecords:
+        """The samples that choose thresholds: every other one; half of the groups where there are groups."""
+        return self.both.subset(self._parts[0])
+
+    @cached_property
+    def shown(self) -> ExitRecords:
+        """The samples that report, none of a group that chose."""
+        return self.both.subset(self._parts[1])
+
+    @cached_property
+    def _parts(self) -> tuple[np.ndarray, np.ndarray]:
+        if self.both.group is not None and len(np.unique(self.both.group)) > 1:
+            return split_in_two(self.both, 0)
+        index = np.arange(len(self.both))
+        return index[::2], index[1::2]
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,14 +144,6 @@ class Rounded:
     again: Outcome
     words: str = ""
     learnt: int = 0
-
-
-def joined(a: ExitRecords, b: ExitRecords) -> ExitRecords:
-    """One table of two of the same exits."""
-    whole = {
-        name: np.concatenate([getattr(a, name), getattr(b, name)]) for name in ("confidence", "predicted", "label")
-    }
-    return replace(a, **whole, logits=None, thumbnails=None, weight=None, group=None)
 
 
 class HardwareState(LabState):

@@ -89,9 +89,7 @@ class ExplorerApp(App):
     def _compute_points(self) -> None:
         state = self.state
         records = state.records
-        self.static_points = tradeoff.static_curve(
-            state.static, state.cost, records.split, len(records), records.weight
-        )
+        self.static_points = tradeoff.static_curve(state.static, records, state.cost)
         self.pin_points = tradeoff_view.pin_points(self)
         self.shifted_points = tradeoff_view.shifted_points(self)
 
