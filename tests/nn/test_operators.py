@@ -2,6 +2,7 @@
 
 import re
 from collections import OrderedDict
+from functools import partial
 
 import numpy as np
 import pytest
@@ -22,6 +23,11 @@ class Made(nn.Module):
 
     def forward(self, x):
         return self.function(x)
+
+
+def layer(module):
+    """A layer called as attention or a recurrent network is, its first answer alone."""
+    return lambda x, **more: module.eval()(*[x] * (3 if isinstance(module, nn.MultiheadAttention) else 1), **more)[0]
 
 
 def w(*shape):
@@ -89,12 +95,12 @@ T, LAYER = 17, 4 * 17 * 32 * 32 + 2 * 17 * 17 * 32
 CASES |= {
     "multi-head attention": (
         (1, T, 32),
-        lambda x, m=nn.MultiheadAttention(32, 4, batch_first=True).eval(): m(x, x, x)[0],
+        layer(nn.MultiheadAttention(32, 4, batch_first=True)),
         LAYER,
     ),
     "multi-head attention, no weights asked": (
         (1, T, 32),
-        lambda x, m=nn.MultiheadAttention(32, 4, batch_first=True).eval(): m(x, x, x, need_weights=False)[0],
+        partial(layer(nn.MultiheadAttention(32, 4, batch_first=True)), need_weights=False),
         LAYER,
     ),
     "encoder layer": ((1, T, 32), nn.TransformerEncoderLayer(32, 4, 64, batch_first=True), LAYER + 2 * T * 32 * 64),
@@ -103,20 +109,20 @@ CASES |= {
         nn.TransformerEncoder(nn.TransformerEncoderLayer(32, 4, 64, batch_first=True), 2),
         2 * (LAYER + 2 * T * 32 * 64),
     ),
-    "lstm": ((1, 7, 8), lambda x, m=nn.LSTM(8, 5, batch_first=True): m(x)[0], 7 * 4 * 5 * (8 + 5)),
+    "lstm": ((1, 7, 8), layer(nn.LSTM(8, 5, batch_first=True)), 7 * 4 * 5 * (8 + 5)),
     "lstm, two ways, two layers": (
         (1, 7, 8),
-        lambda x, m=nn.LSTM(8, 5, 2, batch_first=True, bidirectional=True): m(x)[0],
+        layer(nn.LSTM(8, 5, 2, batch_first=True, bidirectional=True)),
         2 * 7 * 4 * 5 * (8 + 5) + 2 * 7 * 4 * 5 * (10 + 5),
     ),
     "lstm with a projection": (
         (1, 7, 8),
-        lambda x, m=nn.LSTM(8, 5, batch_first=True, proj_size=3): m(x)[0],
+        layer(nn.LSTM(8, 5, batch_first=True, proj_size=3)),
         7 * (4 * 5 * (8 + 3) + 5 * 3),
     ),
-    "gru": ((1, 7, 8), lambda x, m=nn.GRU(8, 5, batch_first=True): m(x)[0], 7 * 3 * 5 * (8 + 5)),
-    "rnn": ((1, 7, 8), lambda x, m=nn.RNN(8, 5, batch_first=True): m(x)[0], 7 * 5 * (8 + 5)),
-    "lstm cell": ((1, 8), lambda x, m=nn.LSTMCell(8, 5): m(x)[0], 4 * 5 * (8 + 5)),
+    "gru": ((1, 7, 8), layer(nn.GRU(8, 5, batch_first=True)), 7 * 3 * 5 * (8 + 5)),
+    "rnn": ((1, 7, 8), layer(nn.RNN(8, 5, batch_first=True)), 7 * 5 * (8 + 5)),
+    "lstm cell": ((1, 8), layer(nn.LSTMCell(8, 5)), 4 * 5 * (8 + 5)),
 }
 
 

@@ -118,7 +118,7 @@ def _shapes(values) -> list[list[int]]:
 
 
 def _matmul(inputs, outputs) -> Counter:
-    (left, right), (out,) = _shapes(inputs[:2]), _shapes(outputs)
+    left, out = _shapes([inputs[0], *outputs])
     return Counter(matmul=prod(out) * left[-1])  # all matrices of a stack, vectors too
 
 

@@ -151,7 +151,7 @@ class Recorder(TorchDispatchMode):
         layer, kind = self.layers[-1] if self.layers else "", operator._schema.name.split("::")[-1]
         of_input = any(value.of_input for value in inputs)
         macs = _macs(operator, kind, args, kwargs, out, layer, of_input)
-        of_input = of_input or bool(macs) and any(value.state for value in inputs)
+        of_input = of_input or (macs > 0 and any(value.state for value in inputs))
         self._states = self._states | {*memories} if kind in STATES else self._states - {*memories}
         pointwise = torch.Tag.pointwise in operator.tags
         shapes = tuple(tuple(tensor.shape) for tensor in given)

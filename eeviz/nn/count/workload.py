@@ -17,8 +17,10 @@ SHAPES = (
     "_unsafe_view alias as_strided clone copy _to_copy contiguous detach expand lift_fresh permute reshape select slice squeeze \
 t transpose unsqueeze view constant_pad_nd empty zeros ones full"
 )
-FOLDED = "native_batch_norm _native_batch_norm_legit_no_training native_dropout hardtanh hardswish hardsigmoid leaky_relu \
+FOLDED = (
+    "native_batch_norm _native_batch_norm_legit_no_training native_dropout hardtanh hardswish hardsigmoid leaky_relu \
 relu gelu silu mish elu sigmoid tanh"
+)
 ROUNDED = "fake_quantize_per_tensor_affine fake_quantize_per_tensor_affine_cachemask \
 _fake_quantize_per_tensor_affine_cachemask_tensor_qparams fake_quantize_per_channel_affine \
 fake_quantize_per_channel_affine_cachemask"
@@ -63,9 +65,7 @@ def walked(network: EarlyExitNetwork) -> Workload:
     steps, held, ends, weights = zip(*segments, *heads, strict=True)
     bits, own = getattr(network, "bits", None), getattr(network, "head_bits", ())
     count = len(segments)
-    return Workload(
-        steps[:count], steps[count:], network.position, inputs, bits, own, held, tuple(taps), ends, weights
-    )
+    return Workload(steps[:count], steps[count:], network.position, inputs, bits, own, held, tuple(taps), ends, weights)
 
 
 def _piece(module: nn.Module, x: Tensor, waits: bool = False) -> tuple[tuple, Tensor]:
@@ -133,7 +133,7 @@ def _product(operator: Operator) -> tuple[Step, list[Taken]]:
     factors = factors[1:] if operator.kind.removeprefix("_sparse_").startswith("add") else factors
     weights = [value for value in factors if value.weight]
     if len(factors) == 2 and len(weights) == 1 and operator.kind != "addbmm":
-        weight, rows = weights[0], next(value for value in factors if not value.weight)
+        weight = weights[0]
         behind = weight is factors[1]
         matrix = weight.shape if len(weight.shape) > 1 else (*weight.shape, 1) if behind else (1, *weight.shape)
         inputs, outputs = matrix[-2:] if behind else matrix[:-3:-1]
@@ -154,8 +154,8 @@ def _convolution(operator: Operator) -> tuple[Step, list[Taken]]:
     elif any(d != 1 for d in dilation):
         words = f"dilated convolutions (dilation {[*dilation]})"
     elif groups != 1 and not groups == inputs == outputs:
-        words = f"grouped convolutions ({groups} groups of {inputs} channels), only for depthwise ones with one filter a \
-channel"
+        of = f"{groups} groups of {inputs} channels"
+        words = f"grouped convolutions ({of}), only for depthwise ones with one filter a channel"
     elif len(x.shape) not in (3, 4):
         words = f"{len(x.shape) - 2}-d convolutions, only for 1-d and 2-d ones"
     elif not weight.weight:
