@@ -13,7 +13,9 @@ import pytest
 import eeviz
 
 DOTTED = re.compile(r"(?<![\w./-])eeviz(?:\.[A-Za-z_]\w*)+")
-SKIPPED = "torch plotly ipywidgets anywidget numpy scipy sklearn pymoo onnx onnxruntime distributed zigzag fvcore traitlets"
+SKIPPED = (
+    "torch plotly ipywidgets anywidget numpy scipy sklearn pymoo onnx onnxruntime distributed zigzag fvcore traitlets"
+)
 
 
 @pytest.mark.parametrize("name", eeviz.__all__)
@@ -74,7 +76,16 @@ def test_type_checkers_know_the_public_names(root, tmp_path):
     )
     use = tmp_path / "use.py"
     use.write_text("import eeviz as ee\n" + "".join(f"reveal_type(ee.{n})\n" for n in eeviz.__all__) + "ee.nonsense\n")
-    command = [sys.executable, "-m", "mypy", "--config-file", str(ini), "--cache-dir", str(tmp_path / "cache"), str(use)]
+    command = [
+        sys.executable,
+        "-m",
+        "mypy",
+        "--config-file",
+        str(ini),
+        "--cache-dir",
+        str(tmp_path / "cache"),
+        str(use),
+    ]
     told = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=300).stdout
     revealed = re.findall(r'Revealed type is "(.*)"', told)
     assert len(revealed) == len(eeviz.__all__), told

@@ -14,7 +14,7 @@ from eeviz.nn.build import build, named  # noqa: E402
 from eeviz.nn.supernet.depthwise import DepthwiseConvolution  # noqa: E402
 from eeviz.nn.supernet.file import load_supernet, save_supernet  # noqa: E402
 from eeviz.nn.supernet.supernet import Supernet, answers, calibrate, recalibrate, training_answers  # noqa: E402
-from eeviz.nn.supernet.training import (
+from eeviz.nn.supernet.training import (  # noqa: E402
     SandwichRecipe,
     draw_designs,
     heads_loss,

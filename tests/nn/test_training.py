@@ -9,7 +9,7 @@ torch = pytest.importorskip("torch")
 
 from eeviz.datasets import Dataset  # noqa: E402
 from eeviz.nn.models import inverted_residuals  # noqa: E402
-from eeviz.nn.train import malloc
+from eeviz.nn.train import malloc  # noqa: E402
 from eeviz.nn.train.joint import EpochEnd, Recipe, augment, evaluate, joint_loss, train  # noqa: E402
 
 SMALL = {
