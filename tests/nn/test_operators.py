@@ -399,3 +399,10 @@ def test_inference_mode_counts_the_same():
     with torch.inference_mode():
         for name in ("conv2d same", "encoder", "einsum of three", "gru", "linear"):
             assert _count(name) == CASES[name][2]
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+@pytest.mark.parametrize("wrapped", [torch.jit.script, nn.DataParallel, lambda m: torch.compile(m, backend="eager")])
+def test_wrapped_modules_count_as_what_they_wrap(wrapped, recwarn):
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 5)).eval()
+    assert count_macs(wrapped(model), torch.zeros(1, 3, 8, 8)) == 36 * 27 * 4 + 144 * 5
