@@ -275,7 +275,7 @@ def test_training_repeats_itself_and_resumes(data, tmp_path, capsys):
     with pytest.raises(ValueError, match="another recipe"):  # the learning rate has fallen already
         run(data, dataclasses.replace(RECIPE, epochs=4), checkpoint=path)
     other = Supernet(SearchSpace.preset("compact", input=(1, 20, 20), classes=4), 0.3, 0.3)
-    with pytest.raises(ValueError, match="another space"):
+    with pytest.raises(ValueError, match="another network"):
         next(train_supernet(other, *data, RECIPE, path))
     assert capsys.readouterr() == ("", "")
 
