@@ -59,6 +59,7 @@ def fetching(name: str, files: Sequence[Remote]) -> Iterator[Progress]:
     made = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
         for number, file in enumerate(files, 1):
+            host = urlsplit(file.url).hostname
             if _is_good(folder / file.name, file):
                 continue
             folder.mkdir(parents=True, exist_ok=True)
@@ -68,7 +69,7 @@ def fetching(name: str, files: Sequence[Remote]) -> Iterator[Progress]:
     except ValueError as error:
         raise ValueError(f"what was sent is not the official {name} data: {error}") from error
     except OSError as error:  # requests' exceptions and a full disk alike
-        raise FileNotFoundError(f"{name} could not be downloaded: {_why(error)}. {advice(name, name, files, tried=True)}") from error
+        raise FileNotFoundError(f"{name} could not be downloaded: {_why(error, host)}. {advice(name, name, files, tried=True)}") from error
     finally:
         for path in made:  # empty ones only
             with contextlib.suppress(OSError):
@@ -94,16 +95,17 @@ def _stream(file: Remote, folder: Path) -> Iterator[tuple[int, int]]:
     import requests
 
     part = part_of(file, folder)
-    try:
-        with part.open("ab") as out:
-            try:
-                try_lock(out)
-            except OSError as error:
-                raise OSError(errno.EAGAIN, f"another process is downloading {file.name}") from error
+    with part.open("ab") as out:
+        try:
+            try_lock(out)
+        except OSError as error:
+            raise OSError(errno.EAGAIN, f"another process is downloading {file.name}") from error
+        try:
             yield from _received(file, out, folder, requests)
-    finally:
-        if part.is_file() and not part.stat().st_size:
-            part.unlink()
+        finally:
+            out.flush()
+            if not part.stat().st_size:
+                part.unlink()
 
 
 def _received(file: Remote, out: BinaryIO, folder: Path, requests) -> Iterator[tuple[int, int]]:
@@ -130,7 +132,7 @@ def _received(file: Remote, out: BinaryIO, folder: Path, requests) -> Iterator[t
                 said = time.monotonic()
                 yield have, total
     if total and have < total:
-        raise requests.exceptions.ConnectionError("the connection broke off", request=answer.request)
+        raise requests.exceptions.ChunkedEncodingError
     yield have, total
 
 
@@ -139,6 +141,7 @@ def _placed(file: Remote, folder: Path) -> None:
     import pooch
 
     part = part_of(file, folder)
+    pooch.get_logger().setLevel("WARNING")  # it speaks of a download that is over
     try:
         pooch.retrieve(
             file.url,
@@ -151,17 +154,17 @@ def _placed(file: Remote, folder: Path) -> None:
         part.unlink(missing_ok=True)
 
 
-def _why(error: OSError) -> str:
+def _why(error: OSError, host: str) -> str:
     import requests
 
-    url = getattr(getattr(error, "request", None), "url", None)
-    host = urlsplit(url).hostname if url else "the server"
     if isinstance(error, requests.exceptions.HTTPError):
         return f"{host} answers {error.response.status_code} {error.response.reason}".rstrip()
     if isinstance(error, requests.exceptions.Timeout):
         return f"{host} does not answer"
+    if isinstance(error, requests.exceptions.ChunkedEncodingError):
+        return f"the connection to {host} broke off; what has come is kept"
     if isinstance(error, requests.exceptions.RequestException):
-        return f"no connection to {host}" if url else f"the connection failed ({error})"
+        return f"no connection to {host}"
     if error.errno == errno.ENOSPC:
         return error.strerror if "fit" in str(error.strerror) else "the disk is full"
     if error.filename is not None:

@@ -67,7 +67,7 @@ def survey(name: str) -> list[Folder]:
     """Folders in which files of the data set `name` may lie: its own first, the data folder, what lies below it, nearest
     first, and the folder above it, for who named one folder too deep."""
     root = cache_folder()
-    found, todo, seen = [], [(root / name, DEPTH), (root, 0)], set()
+    found, todo, seen = [], [(root / name, 1), (root, 0)], set()
     left = ENTRIES
     while todo and len(found) < FOLDERS and left > 0:
         path, depth = todo.pop(0)

@@ -7,12 +7,9 @@ import struct
 
 import numpy as np
 import pytest
+from official_files import idx
 
 from eeviz.datasets import fashion, load_dataset, read_idx, split_indices
-
-
-def idx(array: np.ndarray, code: int = 8) -> bytes:
-    return struct.pack(f">HBB{array.ndim}I", 0, code, array.ndim, *array.shape) + array.tobytes()
 
 
 @pytest.fixture
