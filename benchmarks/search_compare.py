@@ -117,10 +117,10 @@ class Read:
         kept = self.store.with_suffix("") / f"{len(archive)}{'-exact' * exact}.npz"
         if kept.is_file():
             with np.load(kept, allow_pickle=False) as arrays:
-                return Report(**{f.name: arrays[f.name] for f in fields(Report)})
+                return Report(**{f.name: arrays[f.name] for f in fields(Report) if f.name in arrays})
         made = report(self.run, self.budgets, self.readings, front, exact)
         kept.parent.mkdir(exist_ok=True)
-        np.savez_compressed(kept, **{f.name: getattr(made, f.name) for f in fields(Report)})
+        np.savez_compressed(kept, **{f.name: getattr(made, f.name) for f in fields(Report) if f.name != "samples"})
         return made
 
     def tell(self, seconds: float) -> Report | None:

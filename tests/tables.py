@@ -43,3 +43,33 @@ def with_logits(seed=0, samples=200, split="validation") -> ExitRecords:
         label[:, None, None] == np.arange(4)
     )
     return ExitRecords.from_logits(logits, label, {"macs": Cost((1, 2, 3), (1, 1, 1))}, split=split)
+
+
+PLAIN, WEIGHED = 0.732, 0.424
+"""Accuracy of the final classifier of `weighted` tables: of the samples, and as their weights count them."""
+
+
+def weights_for(right, share=WEIGHED) -> np.ndarray:
+    """(N,) weights under which the samples `right` (N,) bool are `share` of the whole."""
+    right = np.asarray(right, dtype=bool)
+    return np.where(right, share / right.sum(), (1 - share) / (~right).sum()) * len(right)
+
+
+def weighted(seed=0, samples=500, exits=3, classes=4, logits=True, **fields) -> ExitRecords:
+    """Records with weights and groups whose final classifier is right on 73.2 % of the samples, 42.4 % as they count."""
+    rng = np.random.default_rng(seed)
+    label = rng.integers(0, classes, samples)
+    final = np.arange(samples) < round(PLAIN * samples)
+    rng.shuffle(final)
+    skill = np.linspace(0.55, 0.7, exits - 1)
+    right = np.column_stack([rng.random((samples, exits - 1)) < skill, final])
+    wrong = (label[:, None] + rng.integers(1, classes, (samples, exits))) % classes
+    answer = np.where(right, label[:, None], wrong)
+    made = rng.normal(size=(samples, exits, classes))
+    made[answer[:, :, None] == np.arange(classes)] = made.max() + rng.gamma(2.0, 1.0, samples * exits)
+    costs = fields.pop("costs", {"macs": Cost(np.cumsum(np.full(exits, 1e6)), np.full(exits, 1e5))})
+    fields = {"weight": weights_for(final), "group": np.arange(samples) % 40, "split": "validation", **fields}
+    records = ExitRecords.from_logits(made, label, costs, **fields)
+    if logits:
+        return records
+    return ExitRecords(records.confidence, records.predicted, label, costs, measure=records.measure, **fields)

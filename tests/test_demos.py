@@ -173,7 +173,7 @@ def test_use_cases_ship_records_that_choose_and_records_that_report():
 def test_static_networks_count_with_the_weights_of_the_records():
     made = load_demo("ecg")
     records = made.validation
-    points = static_curve(made.static, "macs", "validation", len(records), records.weight)
+    points = static_curve(made.static, records)
     right = made.static[-1].right("validation")
     recalls = [right[records.label == k].mean() for k in range(3)]
     assert np.isclose(points[-1].accuracy, np.mean(recalls))
@@ -197,7 +197,7 @@ def test_cifar10_ships_both_halves_of_the_test_images_and_the_smaller_network_be
     # the checkpoints' published figures, top-1 on the 10,000 test images (Y. Idelbayev)
     right = {n.name: n.right("validation").sum() + n.right("test").sum() for n in made.static}
     assert right == {"ResNet-20": 9173, "ResNet-32": 9263}
-    smaller, larger = static_curve(made.static, "macs", "test", 5000)
+    smaller, larger = static_curve(made.static, made.test)
     assert (smaller.name, larger.name) == ("ResNet-20", "ResNet-32")
     assert smaller.mean_cost == 40_551_040
     policy = ee.tune(made.validation, max_drop=0.01)

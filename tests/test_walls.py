@@ -182,7 +182,9 @@ def test_nothing_below_ui_prints(file, tree):
 
 def test_files_are_short(file):
     lines = len(file.read_text("utf-8").splitlines())
-    assert lines <= (MAX_LINES_OF_A_CONCEPT if part(file) in {"core", "nn"} else MAX_LINES), f"{lines} lines: split it by its reasons to exist"
+    assert lines <= (MAX_LINES_OF_A_CONCEPT if part(file) in {"core", "nn"} else MAX_LINES), (
+        f"{lines} lines: split it by its reasons to exist"
+    )
 
 
 def test_nothing_is_unpickled(file, tree):

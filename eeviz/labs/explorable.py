@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..core.table.cost import Cost, ProductCost
 from ..core.table.policy import Policy
 from ..core.table.records import ExitRecords
 
@@ -26,7 +25,7 @@ def one_design_each(records: ExitRecords, policy: Policy) -> tuple[ExitRecords, 
         kept = [k for k in here if policy.thresholds[k] is not None]
         columns.append(int(kept[0] if kept else here[0]))
         thresholds.append(policy.thresholds[kept[0]] if kept else None)
-    return some_columns(records, [*columns, early]), Policy(tuple(thresholds))
+    return records.columns([*columns, early]), Policy(tuple(thresholds))
 
 
 def short_names(records: ExitRecords) -> ExitRecords:
@@ -42,24 +41,3 @@ def branches_in_words(records: ExitRecords, policy: Policy) -> str:
         if design:
             parts.append(f"{place} {design}" + (" (off)" if threshold is None else ""))
     return f"Branches: {', '.join(parts)}." if parts else ""
-
-
-def some_columns(records: ExitRecords, columns) -> ExitRecords:
-    """The table of some of its exits, the final classifier last."""
-    index = np.asarray(columns)
-    return replace(
-        records,
-        confidence=records.confidence[:, index],
-        predicted=records.predicted[:, index],
-        costs={name: _some(cost, index) for name, cost in records.costs.items()},
-        position=records.position[index],
-        exits=tuple(records.exits[k] for k in columns),
-        logits=None if records.logits is None else records.logits[:, index],
-        temperature=None if records.temperature is None else tuple(records.temperature[k] for k in columns),
-    )
-
-
-def _some(cost: Cost | ProductCost, index: np.ndarray) -> Cost | ProductCost:
-    if isinstance(cost, ProductCost):
-        return ProductCost(*(_some(term, index) for term in cost.terms))
-    return replace(cost, backbone=cost.backbone[index], heads=cost.heads[index])

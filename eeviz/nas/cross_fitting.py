@@ -6,13 +6,13 @@ candidates with more exits and designs win by selection noise.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
 
 import numpy as np
 
+from ..core.solve.cross_fit import split_in_two
 from ..core.solve.front import Front
 from ..core.solve.thresholds import front
-from ..core.table.cost import Cost, ProductCost
 from ..core.table.policy import Policy, route
 from ..core.table.records import ExitRecords
 from .goal import Goal, cheapest
@@ -29,16 +29,39 @@ def halves(label: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.sort(order[::2]), np.sort(order[1::2])
 
 
+def parts_of(records: ExitRecords) -> tuple[np.ndarray, np.ndarray]:
+    """Two halves of the samples as rising indices; where there are groups, none is in both."""
+    if records.group is not None and len(np.unique(records.group)) > 1:
+        return split_in_two(records, 0)
+    return halves(records.label)
+
+
+def shares(parts: Sequence[ExitRecords]) -> tuple[np.ndarray, np.ndarray]:
+    """What each part counts in figures of all samples: (parts,) in an accuracy, by weight, and in a mean cost, by number.
+
+    Halves of samples without weights and groups are as good as equal and count one half each.
+    """
+    plain = np.full(len(parts), 1 / len(parts))
+    one = parts[0]
+    number = np.array([len(part) for part in parts], dtype=np.float64)
+    weight = number if one.weight is None else np.array([part.weight.sum() for part in parts])
+    return (
+        plain if one.weight is None and one.group is None else weight / weight.sum(),
+        plain if one.group is None else number / number.sum(),
+    )
+
+
 def cross_fitted(records: ExitRecords, goal: Goal, max_exits: int = 3, grid: int = 12) -> Points:
     """What this backbone reaches with the best exits, designs and thresholds at each of STEPS budgets.
 
-    error and cost are means over the two halves' scores on each other; thresholds are solved on all samples at that
-    budget. Points that break a constraint, and those dominated by others of this candidate, are left out.
+    error and cost are means over the two halves' scores on each other, each counting what it holds; thresholds are solved
+    on all samples at that budget. Points that break a constraint, and those dominated by others of this candidate, are left out.
     None where no policy satisfies the worst case asked for.
     """
     if goal.worst is not None and goal.worst < cheapest(records.cost(goal.cost), records.removable)[1]:
         return Points.none(records.exits_count - 1)
-    parts = [records.subset(index) for index in halves(records.label)]
+    parts = [records.subset(index) for index in parts_of(records)]
+    by_weight, by_number = (share[::-1].tolist() for share in shares(parts))  # each half is scored on the other
     fronts = [solved(part, goal, max_exits, grid) for part in parts]
     whole = solved(records, goal, max_exits, grid)
     low = max(f.mean_cost[0] for f in (*fronts, whole))
@@ -54,7 +77,8 @@ def cross_fitted(records: ExitRecords, goal: Goal, max_exits: int = 3, grid: int
                 r = route(parts[1 - half], fronts[half].policy(index), goal.cost)
                 scored[half, index] = (1 - r.accuracy, r.mean_cost)
         (error_a, cost_a), (error_b, cost_b) = scored[0, a], scored[1, b]
-        rows.append(((error_a + error_b) / 2, (cost_a + cost_b) / 2, whole.worst_cost[w], whole.thresholds[w]))
+        error = by_weight[0] * error_a + by_weight[1] * error_b
+        rows.append((error, by_number[0] * cost_a + by_number[1] * cost_b, whole.worst_cost[w], whole.thresholds[w]))
     points = Points(*(np.array([row[i] for row in rows]) for i in range(4)))
     return best_of(goal.admissible(points, records))
 
@@ -86,7 +110,7 @@ def solved(records: ExitRecords, goal: Goal, max_exits: int, grid: int) -> Front
     if max_exits <= SHORTLIST_EXITS or not used:
         return first
     used = np.sort(used)
-    few = front(columns(records, used), goal.cost, grid, min(max_exits, len(used)), max_worst=goal.worst)
+    few = front(records.columns([*used, early]), goal.cost, grid, min(max_exits, len(used)), max_worst=goal.worst)
     thresholds = np.full((len(few), early), np.nan, dtype=np.float32)
     thresholds[:, used] = few.thresholds
     return Front(few.accuracy, few.mean_cost, few.worst_cost, thresholds, few.unit)
@@ -95,27 +119,6 @@ def solved(records: ExitRecords, goal: Goal, max_exits: int, grid: int) -> Front
 def _most(times: np.ndarray, among: np.ndarray) -> list[int]:
     order = among[np.argsort(-times[among], kind="stable")]
     return [int(k) for k in order[:SHORTLIST] if times[k]]
-
-
-def columns(records: ExitRecords, early: np.ndarray) -> ExitRecords:
-    """The records with only some of their early exits (rising indices), and the final classifier."""
-    index = np.append(early, records.exits_count - 1).astype(int)
-    return replace(
-        records,
-        confidence=records.confidence[:, index],
-        predicted=records.predicted[:, index],
-        costs={name: _picked(cost, index) for name, cost in records.costs.items()},
-        position=records.position[index],
-        exits=tuple(records.exits[i] for i in index),
-        logits=None if records.logits is None else records.logits[:, index],
-        temperature=None if records.temperature is None else tuple(records.temperature[i] for i in index),
-    )
-
-
-def _picked(cost: Cost | ProductCost, index: np.ndarray) -> Cost | ProductCost:
-    if isinstance(cost, ProductCost):
-        return ProductCost(_picked(cost.energy, index), _picked(cost.latency, index))
-    return Cost(cost.backbone[index], cost.heads[index], cost.unit)
 
 
 def scored(records: ExitRecords, policies: list[Policy], goal: Goal) -> Points:

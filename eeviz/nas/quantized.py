@@ -22,7 +22,6 @@ from ..core.table.cost import Cost, ProductCost
 from ..core.table.records import ExitRecords
 from ..datasets import Dataset, load_dataset
 from ..hardware import CostProvider, name_of
-from .cross_fitting import columns
 from .domain import Genome
 
 CALIBRATION = 256  # training images for the ranges of activations
@@ -80,8 +79,8 @@ class QuantizedEvaluator:
     ) -> ExitRecords:
         whole, plan = self._plan(genome, True), self._plan(genome, offered)
         place = {(head.position, head.bits): k for k, head in enumerate(whole.heads[:-1])}
-        index = np.array([place[head.position, head.bits] for head in plan.heads[:-1]], dtype=int)
-        table = columns(_table(self, whole.bits, split, measure), index)
+        index = [place[head.position, head.bits] for head in plan.heads[:-1]]
+        table = _table(self, whole.bits, split, measure).columns([*index, len(whole.heads) - 1])
         names = tuple(head.name for head in plan.heads)
         return replace(table, costs=self._costs(plan), exits=names, logits=None)
 

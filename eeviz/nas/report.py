@@ -15,10 +15,9 @@ from pathlib import Path
 import numpy as np
 
 from ..core.solve.thresholds import front
-from ..core.table.metrics import Interval
+from ..core.table.metrics import Interval, mean_interval
 from ..core.table.policy import Policy, route
 from ..core.table.records import ExitRecords
-from .cross_fitting import columns
 from .pareto import budgets_between
 from .run import SearchRun
 from .snapshot import SearchFront
@@ -33,7 +32,7 @@ class Report:
     """budgets (B,) average costs; error (B,) and cost (B,) on the report split of the points chosen on search-validation.
 
     expected (B,) : their error on search-validation. wrong (B, N) bool : which report images they get wrong.
-    candidate (B,) : ids. Where nothing is as cheap as a budget, the cheapest point stands in: `above` (B,) bool.
+    candidate (B,) : ids. samples : one of the tables, of which labels, weights and groups are those of all. Where nothing is as cheap as a budget, the cheapest point stands in: `above` (B,) bool.
     """
 
     method: str
@@ -44,6 +43,7 @@ class Report:
     wrong: np.ndarray
     candidate: np.ndarray
     above: np.ndarray
+    samples: ExitRecords | None = None
 
     @property
     def mean_error(self) -> float:
@@ -79,7 +79,7 @@ def report(
     _log_reading(run, readings, sorted({int(found.candidate[i]) for i in index}))
     genomes = {c.id: c.genome for c in run.archive}  # ids have gaps where a generation was left
     tables: dict[int, ExitRecords] = {}
-    chosen: dict[int, tuple[np.ndarray, float]] = {}
+    chosen: dict[int, tuple[np.ndarray, float, float]] = {}
     for i in set(index):
         candidate = int(found.candidate[i])
         policy = found.policy(i)
@@ -91,17 +91,18 @@ def report(
                 run.evaluator.records(genomes[candidate], method.offered, method.measure, split=SPLIT)
             )
         routing = route(tables[candidate], policy, run.goal.cost)
-        chosen[i] = (~routing.right, routing.mean_cost)
+        chosen[i] = (~routing.right, routing.mean_cost, routing.accuracy)
     wrong = np.array([chosen[i][0] for i in index])
     return Report(
         method=run.method.name,
         budgets=budgets,
-        error=wrong.mean(axis=1),
+        error=np.array([1 - chosen[i][2] for i in index]),
         cost=np.array([chosen[i][1] for i in index]),
         expected=1 - found.accuracy[index],
         wrong=wrong,
         candidate=found.candidate[index],
         above=above,
+        samples=next(iter(tables.values())),
     )
 
 
@@ -110,7 +111,7 @@ def sharpened(records: ExitRecords, policy: Policy, cost: str) -> Policy:
     if not records.removable or not policy.kept.any():
         return policy
     kept = np.flatnonzero(policy.kept)
-    few = columns(records, kept)
+    few = records.columns([*kept, records.exits_count - 1])
     best = front(few, cost, refine=True)
     index = best.within(route(records, policy, cost).mean_cost)
     thresholds = [None] * len(policy.thresholds)
@@ -124,9 +125,12 @@ def difference(
 ) -> Interval:
     """Mean error of `a` minus that of `b`, mean over their seeds, with a paired bootstrap over the report images.
 
-    budget : index of one budget; None: mean over all. The interval holds for these seeds: it says how sure the difference is on new images, not for new seeds.
+    Weighted where their samples have weights; groups are drawn where they have groups. budget : index of one budget; None: mean over all. The interval holds for these seeds: it says how sure the difference is on new images, not for new seeds.
     """
     per_image = _per_image(a, budget) - _per_image(b, budget)
+    samples = a[0].samples
+    if samples is not None and (samples.weight is not None or samples.group is not None):
+        return mean_interval(samples, per_image, level, seed)
     rng = np.random.default_rng(seed)
     count = len(per_image)
     draws = np.array([per_image[rng.integers(0, count, count)].mean() for _ in range(RESAMPLES)])

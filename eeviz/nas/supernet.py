@@ -106,6 +106,7 @@ class SupernetEvaluator:
             data.labels,
             self._costs(plan),
             position=plan.position,
+            group=data.groups,
             exits=tuple(head.name for head in plan.heads),
             classes=data.classes,
             dataset=self.dataset,
@@ -210,7 +211,7 @@ def _split(dataset: str, split: str, images: int | None) -> Dataset:
         own = np.flatnonzero(data.labels == label)
         rank[own] = np.arange(len(own))
     chosen = np.sort(np.lexsort((np.arange(len(data)), rank))[:images])
-    return Dataset(data.images[chosen], data.labels[chosen], data.classes, data.name, data.split, data.source)
+    return data.subset(chosen)
 
 
 @lru_cache(maxsize=2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -34,11 +35,12 @@ def collect(
     costs: Mapping[str, Cost] | None = None,
     split: str | None = None,
     precision: type = np.float32,
+    weight: np.ndarray | None = None,
 ) -> ExitRecords:
     """Records of `network` on a data set, with its MACs as cost "macs" unless `costs` are given.
 
     temperature : (E,) fitted on a validation split (`eeviz.core.table.calibration.fit_temperature`), or None for 1.
-    thumbnails : keep the images. split : another name for the split. precision : np.float16 halves the stored logits;
+    weight : (N,) what a right answer counts. thumbnails : keep the images. split : another name for the split. precision : np.float16 halves the stored logits;
     confidences are then those of the rounded logits, so that the table agrees with itself.
     """
     logits = logits_of(network, dataset.images).astype(precision)
@@ -49,6 +51,8 @@ def collect(
         measure,
         temperature,
         position=network.position,
+        weight=weight,
+        group=dataset.groups,
         classes=dataset.classes,
         dataset=dataset.name,
         split=split or dataset.split,
@@ -61,4 +65,4 @@ def noisy(dataset: Dataset, strength: float, seed: int) -> Dataset:
     rng = np.random.default_rng(seed)
     noise = rng.standard_normal(dataset.images.shape, dtype=np.float32) * np.float32(255 * strength)
     images = np.clip(np.rint(dataset.images + noise), 0, 255).astype(np.uint8)
-    return Dataset(images, dataset.labels, dataset.classes, dataset.name, dataset.split, dataset.source)
+    return replace(dataset, images=images)

@@ -105,9 +105,16 @@ def with_confidences(
 
 @torch.inference_mode()
 def collect_learned(
-    network: LearnedExitNetwork, dataset: Dataset, batch: int = 250, costs: Mapping[str, Cost] | None = None
+    network: LearnedExitNetwork,
+    dataset: Dataset,
+    batch: int = 250,
+    costs: Mapping[str, Cost] | None = None,
+    weight: np.ndarray | None = None,
 ) -> ExitRecords:
-    """Records of the network on a data set by the cumulative rule; no exit of them can be removed. costs : else MACs."""
+    """Records of the network on a data set by the cumulative rule; no exit of them can be removed. costs : else MACs.
+
+    weight : (N,) what a right answer counts.
+    """
     training = network.training
     network.eval()
     parts = [
@@ -123,6 +130,8 @@ def collect_learned(
         dataset.labels,
         costs or {"macs": macs(network)},
         position=network.position,
+        weight=weight,
+        group=dataset.groups,
         classes=dataset.classes,
         dataset=dataset.name,
         split=dataset.split,

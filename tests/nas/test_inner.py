@@ -7,7 +7,7 @@ from tables import random_records
 
 from eeviz.core.solve.thresholds import front
 from eeviz.core.table.policy import route
-from eeviz.nas.cross_fitting import best_of, columns, cross_fitted, halves, solved
+from eeviz.nas.cross_fitting import best_of, cross_fitted, halves, solved
 from eeviz.nas.goal import Goal, cheapest
 
 GENOME = SPACE.backbone_part(SPACE.sample(np.random.default_rng(3)))
@@ -84,7 +84,7 @@ def test_no_point_where_the_worst_case_cannot_be_reached(offered):
 
 
 def test_columns_keep_what_belongs_to_them(offered):
-    few = columns(offered, np.array([1, 8]))
+    few = offered.columns([1, 8, offered.exits_count - 1])
     assert few.exits == (offered.exits[1], offered.exits[8], offered.exits[-1])
     assert few.position.tolist() == [0, 1, 4]
     assert (few.confidence == offered.confidence[:, [1, 8, -1]]).all()

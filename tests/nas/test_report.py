@@ -98,8 +98,8 @@ def test_the_interval_covers_the_true_difference_about_as_often_as_it_says():
     rng = np.random.default_rng(0)
     covered = 0
     for seed in range(40):
-        a = SimpleNamespace(wrong=rng.random((10, 400)) < 0.2)
-        b = SimpleNamespace(wrong=rng.random((10, 400)) < 0.2)
+        a = SimpleNamespace(wrong=rng.random((10, 400)) < 0.2, samples=None)
+        b = SimpleNamespace(wrong=rng.random((10, 400)) < 0.2, samples=None)
         interval = difference([a], [b], seed=seed)
         covered += interval.low <= 0 <= interval.high
     assert covered >= 33  # 38 expected; fewer than 33 have a probability of about 0.005

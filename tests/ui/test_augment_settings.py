@@ -4,7 +4,8 @@ import ast
 
 import pytest
 
-from eeviz.labs.augment.settings import Settings, from_query, to_code, to_query
+from eeviz.labs.augment.settings import Settings
+from eeviz.labs.settings import from_query, to_code, to_query
 
 OTHER = Settings("fashion", "sensor-gateway-cloud", "energy x latency", "float32", 0.005, 3, "full", 7, 0.4, 0.05, True)
 

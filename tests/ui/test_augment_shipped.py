@@ -128,7 +128,7 @@ def test_the_lab_opens_with_it_and_counts_drops_from_the_model_as_it_was_given()
 
 
 def test_an_address_that_does_not_fit_is_told_beside_it(monkeypatch):
-    monkeypatch.setattr("eeviz.labs.augment.settings.parameters", lambda query=None: {"drop": "much"})
+    monkeypatch.setattr("eeviz.labs.settings.parameters", lambda query=None: {"drop": "much"})
     lab = augment_lab()
     lab.join(60)
     assert lab.phase == "done"

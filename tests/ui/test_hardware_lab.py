@@ -14,8 +14,9 @@ from eeviz.hardware import Accelerator
 from eeviz.hardware import accelerator as module
 from eeviz.labs.hardware import session
 from eeviz.labs.hardware.networks import Networks
-from eeviz.labs.hardware.settings import Settings, from_query, to_code, to_query
+from eeviz.labs.hardware.settings import Settings
 from eeviz.labs.hardware.state import HardwareState
+from eeviz.labs.settings import from_query, to_code, to_query
 from eeviz.launch import paths
 from eeviz.ui.hardware.app import HardwareApp
 from eeviz.ui.hardware.lab import hardware_lab, own_network
@@ -35,7 +36,7 @@ def app(made):
     """A lab on a plan with made-up answers, everything shown."""
     made.driver.look(ASKED)
     made.state._undo, made.state._redo = [], []
-    made.state._set(ASKED)
+    made.state._restore(ASKED)
     return made
 
 
@@ -222,7 +223,7 @@ def test_the_way_to_a_search_carries_hardware_and_cost(app):
     from html import unescape
 
     from eeviz.labs.search.settings import Settings as SearchSettings
-    from eeviz.labs.search.settings import from_query as search_asked
+    from eeviz.labs.settings import from_query as search_asked
 
     app.page.host = "voila"
     query = unescape(app.onward.value.split("search.ipynb?")[1].split('"')[0])

@@ -20,7 +20,7 @@ from eeviz.labs.search.race import Race
 from eeviz.labs.search.settings import Settings
 from eeviz.labs.search.state import SearchState
 from eeviz.nas.cross_fitting import halves
-from eeviz.ui.search.app import LabApp
+from eeviz.ui.search.app import SearchApp
 from eeviz.ui.search.lab import search_lab
 from eeviz.ui.search.table import key_of
 
@@ -37,7 +37,7 @@ def store(tmp_path_factory):
 def done(store):
     """A lab after a short search of two methods; tests select, pin and export, they do not search on."""
     settings = Settings(methods=METHODS, evaluations=EVALUATIONS)
-    app = LabApp(SearchState(settings), Openings(store, FakeEvaluator()), inline=True)
+    app = SearchApp(SearchState(settings), Openings(store, FakeEvaluator()), inline=True)
     app.runline.press("start")
     assert app.status.level != "error", app.status.details
     return app
@@ -73,7 +73,7 @@ def test_the_form_says_what_its_methods_do_and_where_searches_are_kept(done, sto
 def searched(folder, evaluations):
     """A lab after a random search."""
     settings = Settings(methods=("random",), evaluations=evaluations)
-    app = LabApp(SearchState(settings), Openings(folder / "s.db", FakeEvaluator()), inline=True)
+    app = SearchApp(SearchState(settings), Openings(folder / "s.db", FakeEvaluator()), inline=True)
     app.runline.press("start")
     return app
 
@@ -86,7 +86,7 @@ def test_there_is_nothing_to_undo_before_the_first_choice(tmp_path):
 
 
 def test_an_empty_chart_shows_where_points_will_come(tmp_path):
-    app = LabApp(SearchState(), Openings(tmp_path / "s.db", FakeEvaluator()), inline=True)
+    app = SearchApp(SearchState(), Openings(tmp_path / "s.db", FakeEvaluator()), inline=True)
     low, high = app.chart.figure.layout.yaxis.range
     assert low < 85 < high
     assert app.chart.figure.layout.xaxis.range[0] < np.log10(2e5)
@@ -285,7 +285,9 @@ def test_fine_tuning_trains_the_network_and_selects_it(name, measure, tmp_path, 
         yield from train(network, data, data.head(40), replace(recipe, batch=60))
 
     monkeypatch.setattr(SearchRun, "fine_tuning", fine_tuning)
-    app = LabApp(SearchState(Settings(methods=(name,), evaluations=9)), Openings(tmp_path / "s.db", fake), inline=True)
+    app = SearchApp(
+        SearchState(Settings(methods=(name,), evaluations=9)), Openings(tmp_path / "s.db", fake), inline=True
+    )
     app.runline.press("start")
     before = app.state.selected
     app.panel.tune.click()
@@ -365,7 +367,7 @@ def test_an_interrupted_search_ends_at_the_same_front(tmp_path):
     for interrupted in (False, True):
         folder = tmp_path / str(interrupted)
         folder.mkdir()
-        app = LabApp(
+        app = SearchApp(
             SearchState(Settings(methods=("aebnas",), evaluations=10)),
             Openings(folder / "s.db", FakeEvaluator()),
             inline=True,
@@ -385,7 +387,7 @@ def test_an_interrupted_search_ends_at_the_same_front(tmp_path):
 
 def test_a_larger_budget_goes_on_with_a_finished_search(tmp_path):
     settings = Settings(methods=("aebnas",), evaluations=9)
-    app = LabApp(SearchState(settings), Openings(tmp_path / "s.db", FakeEvaluator()), inline=True)
+    app = SearchApp(SearchState(settings), Openings(tmp_path / "s.db", FakeEvaluator()), inline=True)
     app.runline.press("start")
     app.runline.press("resume")
     assert "raise the budget" in app.status.message
@@ -407,7 +409,9 @@ def test_a_larger_budget_goes_on_with_a_finished_search(tmp_path):
     ],
 )
 def test_what_cannot_be_searched_is_told_in_the_page(tmp_path, write, words):
-    app = LabApp(SearchState(Settings(methods=("aebnas",))), Openings(tmp_path / "s.db", FakeEvaluator()), inline=True)
+    app = SearchApp(
+        SearchState(Settings(methods=("aebnas",))), Openings(tmp_path / "s.db", FakeEvaluator()), inline=True
+    )
     write(app.form)
     app.runline.press("start")
     assert app.status.level == "error"
@@ -419,7 +423,7 @@ def test_what_cannot_be_searched_is_told_in_the_page(tmp_path, write, words):
 def test_a_store_of_something_else_is_told_in_the_page(tmp_path):
     path = tmp_path / "s.db"
     path.write_bytes(b"no database, but a long enough text to be read as one" * 40)
-    app = LabApp(SearchState(Settings(methods=("aebnas",))), Openings(path, FakeEvaluator()), inline=True)
+    app = SearchApp(SearchState(Settings(methods=("aebnas",))), Openings(path, FakeEvaluator()), inline=True)
     assert "cannot be read" in app.status.message
     app.runline.press("start")
     assert app.status.level == "error"
@@ -428,13 +432,13 @@ def test_a_store_of_something_else_is_told_in_the_page(tmp_path):
 
 def test_a_failed_evaluation_is_a_row_of_the_table_not_the_end(tmp_path):
     plain = FakeEvaluator()
-    app = LabApp(
+    app = SearchApp(
         SearchState(Settings(methods=("aebnas",), evaluations=9)), Openings(tmp_path / "a.db", plain), inline=True
     )
     app.runline.press("start")
     second = app.state.lanes["aebnas"].snapshot.archive[1].genome
     broken = replace(plain, trouble=((second, "nan"),))
-    app = LabApp(
+    app = SearchApp(
         SearchState(Settings(methods=("aebnas",), evaluations=9)), Openings(tmp_path / "b.db", broken), inline=True
     )
     app.runline.press("start")
@@ -458,7 +462,7 @@ def test_the_search_that_ships_is_on_the_first_screen(tmp_path, monkeypatch):
     monkeypatch.setattr(paths, "data", lambda: tmp_path / "shipped")
     monkeypatch.setenv("EEVIZ_DATA", str(tmp_path / "mine"))
     monkeypatch.setattr(Openings, "evaluator", lambda self, settings: FakeEvaluator())
-    app = LabApp(SearchState(Settings()), Openings(), inline=True)
+    app = SearchApp(SearchState(Settings()), Openings(), inline=True)
     app.open_last()
     assert app.status.level != "error", app.status.details
     assert {name: lane.snapshot.evaluations for name, lane in app.state.lanes.items()} == {"aebnas": 9, "random": 9}
@@ -487,7 +491,7 @@ def test_missing_packages_are_named_with_the_command(monkeypatch, tmp_path):
     from eeviz.launch import packages
 
     monkeypatch.setattr(packages, "is_installed", lambda name: name != "pymoo")
-    app = LabApp(SearchState(), Openings(tmp_path / "s.db"), inline=True)
+    app = SearchApp(SearchState(), Openings(tmp_path / "s.db"), inline=True)
     assert "pymoo" in app.status.message
     assert "pip install" in app.status.message
     assert app.runline.allowed == []
@@ -526,7 +530,7 @@ def test_a_race_gives_every_search_equal_time_and_ends_with_stop():
 
 
 def test_hardware_brings_its_costs_and_goes_into_the_evaluator(tmp_path):
-    app = LabApp(SearchState(Settings()), Openings(tmp_path / "s.db", FakeEvaluator()), inline=True)
+    app = SearchApp(SearchState(Settings()), Openings(tmp_path / "s.db", FakeEvaluator()), inline=True)
     assert app.form.cost.options == ("macs",)
     app.form.hardware.value = "edge_tpu_like"
     app.form.cost.value = "energy x latency"

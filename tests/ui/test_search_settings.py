@@ -2,7 +2,8 @@
 
 import pytest
 
-from eeviz.labs.search.settings import METHODS, Settings, amount, from_query, short, to_code, to_query
+from eeviz.labs.search.settings import METHODS, Settings, amount, short
+from eeviz.labs.settings import from_query, to_code, to_query
 from eeviz.nas.methods import METHODS as KNOWN
 from eeviz.ui.search.lab import search_lab
 from eeviz.ui.search.palette import MARKS
@@ -36,7 +37,7 @@ def test_the_code_brings_settings_back(settings):
         def search_lab(dataset, **rest):
             called.update(rest, dataset=dataset)
 
-    eval(to_code(settings, "s.db"), {"ee": Names})  # noqa: S307  (a line of our own)
+    eval(to_code(settings, store="s.db"), {"ee": Names})  # noqa: S307  (a line of our own)
     assert called.pop("store") == "s.db"
     assert Settings(**{n: tuple(v) if isinstance(v, list) else v for n, v in called.items()}) == settings
 
@@ -84,7 +85,7 @@ def test_other_amounts_are_refused(text):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"methods": "two-level"}, "lists of names"),
+        ({"methods": "two-level"}, "list of names"),
         ({"methods": []}, "at least one method"),
         ({"methods": ["best"]}, "unknown"),
         ({"hide": ["everything"]}, "no part is called"),

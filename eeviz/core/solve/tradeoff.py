@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import numpy as np
-
-from ..table.metrics import oracle, single_exit
+from ..table.metrics import accuracy_of, oracle, single_exit
 from ..table.policy import Policy, check, route
 from ..table.records import ExitRecords
 from . import baselines
@@ -57,15 +55,14 @@ def baseline_points(records: ExitRecords, cost: str = "macs", max_drop: float = 
         yield current_point(records, policy, cost, name)
 
 
-def static_curve(static, cost: str, split: str, samples: int, weight=None) -> tuple[Point, ...]:
+def static_curve(static, records: ExitRecords, cost: str = "macs") -> tuple[Point, ...]:
     """Static networks by rising MACs; empty for another cost, or where a network was not measured on these samples.
 
-    static : values with name, macs and right(split) -> (N,) bool. weight (N,) : of the records, if they have one.
+    static : values with name, macs and right(split) -> (N,) bool. records : the table beside which they are shown; their
+    accuracies are weighted as its own.
     """
     if cost != "macs":
         return ()
-    known = [(network, network.right(split)) for network in static]
-    points = [
-        Point(n.name, float(np.average(right, weights=weight)), n.macs) for n, right in known if len(right) == samples
-    ]
+    known = [(network, network.right(records.split)) for network in static]
+    points = [Point(n.name, accuracy_of(records, right), n.macs) for n, right in known if len(right) == len(records)]
     return tuple(sorted(points, key=lambda point: point.mean_cost))

@@ -98,6 +98,10 @@ class Cost:
         """Cost of the same backbone with the final classifier and no other head."""
         return float(self.backbone[-1] + self.heads[-1])
 
+    def columns(self, index) -> Cost:
+        """The cost of some of its exits, by integer index (M,); what lies between two of them is still paid."""
+        return Cost(self.backbone[index], self.heads[index], self.unit)
+
     def to_dict(self) -> dict:
         return {"backbone": self.backbone.tolist(), "heads": self.heads.tolist(), "unit": self.unit}
 
@@ -139,6 +143,10 @@ class ProductCost:
     def static(self) -> float:
         """Cost of the same backbone with the final classifier and no other head."""
         return self.energy.static * self.latency.static
+
+    def columns(self, index) -> ProductCost:
+        """The cost of some of its exits, by integer index (M,)."""
+        return ProductCost(self.energy.columns(index), self.latency.columns(index))
 
     def to_dict(self) -> dict:
         return {"energy": self.energy.to_dict(), "latency": self.latency.to_dict()}

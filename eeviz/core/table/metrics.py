@@ -99,6 +99,11 @@ def _grouped(values: np.ndarray, records: ExitRecords, level: float, seed: int) 
     )
 
 
+def accuracy_of(records: ExitRecords, right) -> float:
+    """The (weighted) accuracy of right (N,) bool: any answers to the records' samples."""
+    return float(np.asarray(right, dtype=bool) @ records.units / records.total_units)
+
+
 def own_accuracy(records: ExitRecords) -> np.ndarray:
     """(E,) accuracy of each exit if it answered every sample."""
     return (records.correct * records.units[:, None]).sum(axis=0) / records.total_units
@@ -138,8 +143,9 @@ class Reliability:
 def reliability(records: ExitRecords, exit_index: int, bins: int = 15, samples=None) -> Reliability:
     """Reliability and expected calibration error of one exit, `bins` bins of equal width on [0, 1].
 
-    ECE = sum over bins of count / N * |accuracy - mean confidence| (Naeini et al. 2015; Guo et al. 2017). Only
-    max probability is meant to equal a probability of being right. samples : (N,) bool, all when None.
+    ECE = sum over bins of count / N * |accuracy - mean confidence| (Naeini et al. 2015; Guo et al. 2017); where samples
+    have weights, accuracy, mean confidence and a bin's share of N are weighted, count is not. Only max probability is
+    meant to equal a probability of being right. samples : (N,) bool, all when None.
     """
     chosen = np.ones(len(records), dtype=bool) if samples is None else np.asarray(samples, dtype=bool)
     confidence = records.confidence[chosen, exit_index].astype(np.float64)
@@ -147,10 +153,12 @@ def reliability(records: ExitRecords, exit_index: int, bins: int = 15, samples=N
     edges = np.linspace(0, 1, bins + 1)
     index = np.minimum((confidence * bins).astype(np.int64), bins - 1)
     count = np.bincount(index, minlength=bins)
+    weight = np.ones(len(index)) if records.weight is None else records.weight[chosen]
+    offered = np.bincount(index, weight, bins)
     empty = np.full(bins, np.nan)
-    mean = np.divide(np.bincount(index, confidence, bins), count, out=empty.copy(), where=count > 0)
-    accuracy = np.divide(np.bincount(index, right, bins), count, out=empty.copy(), where=count > 0)
-    ece = float(np.nansum(count * np.abs(accuracy - mean)) / max(count.sum(), 1))
+    mean = np.divide(np.bincount(index, weight * confidence, bins), offered, out=empty.copy(), where=offered > 0)
+    accuracy = np.divide(np.bincount(index, weight * right, bins), offered, out=empty.copy(), where=offered > 0)
+    ece = float(np.nansum(offered * np.abs(accuracy - mean)) / (offered.sum() or 1.0))
     return Reliability(edges, count, mean, accuracy, ece)
 
 

@@ -189,8 +189,63 @@ class ExitRecords:
         confidence = confidence_of(self.logits, measure, temperature)
         return replace(self, confidence=confidence, measure=measure, temperature=temperature)
 
+    def with_answers(self, logits) -> ExitRecords:
+        """The same samples answered anew: logits (N, E, C) of the same exits, by this measure and these temperatures.
+
+        Labels, weights, groups, positions, costs, names and thumbnails stay. Raises ValueError for logits of another
+        number of samples or exits, and where the measure is not one that is made from logits.
+
+        >>> half = records.subset(slice(0, 1000))
+        >>> rounded = half.with_answers(logits_at_8_bits[:1000])
+        """
+        logits = np.asarray(logits)
+        samples, exits = self.confidence.shape
+        if logits.ndim != 3 or logits.shape[:2] != (samples, exits):
+            raise ValueError(
+                f"logits: expected ({samples}, {exits}, classes), as these records have, got {logits.shape}."
+            )
+        made = ExitRecords.from_logits(logits, self.label, self.costs, self.measure, self.temperature)
+        return replace(self, confidence=made.confidence, predicted=made.predicted, logits=logits)
+
+    def columns(self, index) -> ExitRecords:
+        """The records of some exits, by rising integer index or boolean index; the final classifier is the last of them.
+
+        A sample pays for the exits that are left what it paid before with the others removed. Raises ValueError for an
+        index that leaves the final classifier out, does not rise or lies outside, and where exits cannot be removed.
+
+        >>> two = records.columns([0, 2, records.exits_count - 1])
+        """
+        exits, index = self.exits_count, np.asarray(index)
+        if index.dtype == bool:
+            if index.shape != (exits,):
+                raise ValueError(f"columns: the records have {exits} exits, the index {index.size} booleans.")
+            index = np.flatnonzero(index)
+        if index.ndim != 1 or (index.size and not np.issubdtype(index.dtype, np.integer)):
+            raise ValueError(f"columns: expected an index of whole numbers, got {index.dtype} of shape {index.shape}.")
+        index = index.astype(np.intp)
+        if index.size and (index.min() < 0 or index.max() >= exits):
+            raise ValueError(f"columns: the records have {exits} exits, 0 to {exits - 1}, got {index.tolist()}.")
+        if (np.diff(index) <= 0).any():
+            raise ValueError(f"columns: exits rise from the first to the last, got {index.tolist()}.")
+        if not index.size or index[-1] != exits - 1:
+            raise ValueError(
+                f"columns: the final classifier ({exits - 1}) is always the last exit, got {index.tolist()}."
+            )
+        if not self.removable and len(index) < exits:
+            raise ValueError("these records' confidences depend on which exits exist: no exit can be cut away.")
+        return replace(
+            self,
+            confidence=self.confidence[:, index],
+            predicted=self.predicted[:, index],
+            costs={name: cost.columns(index) for name, cost in self.costs.items()},
+            position=self.position[index],
+            exits=tuple(self.exits[k] for k in index),
+            logits=None if self.logits is None else self.logits[:, index],
+            temperature=None if self.temperature is None else tuple(self.temperature[k] for k in index),
+        )
+
     def subset(self, index) -> ExitRecords:
-        """The records of some samples, by integer or boolean index (M,)."""
+        """The records of some samples, by integer or boolean index (M,) or slice; everything else stays."""
         per_sample = ("confidence", "predicted", "label", "weight", "group", "logits", "thumbnails")
         chosen = {n: getattr(self, n)[index] for n in per_sample if getattr(self, n) is not None}
         return replace(self, **chosen)

@@ -263,10 +263,10 @@ def sensitivity_of(trained: Trained, one: Configuration, settings: Settings) -> 
 
 def chosen_alone(records: ExitRecords, one: Configuration) -> tuple[ExitRecords, object]:
     """Records and policy of the exits that a configuration keeps, alone; all of one design each where it keeps none."""
-    from ..explorable import one_design_each, some_columns
+    from ..explorable import one_design_each
 
     kept = np.flatnonzero(one.policy.kept)
     if not len(kept):
         return one_design_each(records, one.policy)
     thresholds = tuple(one.policy.thresholds[k] for k in kept)
-    return some_columns(records, [*kept.tolist(), records.exits_count - 1]), replace(one.policy, thresholds=thresholds)
+    return records.columns([*kept.tolist(), records.exits_count - 1]), replace(one.policy, thresholds=thresholds)

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass
 
 import numpy as np
-from traitlets import Bool, Enum, HasTraits, Instance, Unicode
+from traitlets import Enum, Instance, Unicode
 
 from ...core.network.segments import Segments
 from ...core.platform.mapping import Mapping
 from ...core.platform.sensitivity import Sensitivity
 from ...core.solve.front import Front
 from ...core.solve.tradeoff import Point
-from ...core.table.metrics import Interval
+from ...core.table.metrics import Interval, accuracy_of
 from ...core.table.policy import Policy
 from ...core.table.records import ExitRecords
+from ..state import LabState
 from .settings import Settings
 
-HISTORY = 100
 PHASES = ("idle", "opening", "training", "finishing", "deciding", "stopping", "stopped", "done", "failed")
-BUSY = frozenset({"opening", "training", "finishing", "deciding", "stopping"})
+_BUSY = frozenset({"opening", "training", "finishing", "deciding", "stopping"})
 
 
 @dataclass(frozen=True)
@@ -97,7 +96,7 @@ class Trained:
     @property
     def final(self) -> float:
         """Accuracy of the model as it was given."""
-        return float(self.right @ self.records.units / self.records.total_units)
+        return accuracy_of(self.records, self.right)
 
     @property
     def moved(self) -> bool:
@@ -156,12 +155,14 @@ class Static:
     points: tuple[Point, ...]
 
 
-class AugmentState(HasTraits):
+class AugmentState(LabState):
     """Current values of one lab; every value is immutable and replaced whole, under one lock.
 
     settings : of the form. anatomy, learning, trained, decision : what has been computed, None before. selected : the
     configuration on show. beside : the shortest path's. static : networks trained alone. sensitivity : of the selected one, None until computed.
     """
+
+    BUSY = _BUSY
 
     settings = Instance(Settings)
     phase = Enum(PHASES, "idle")
@@ -176,58 +177,29 @@ class AugmentState(HasTraits):
     given_model = Unicode("", help="what the uploaded model is, in words; empty before there is one")
     given_platform = Unicode("", help="name of the uploaded platform; empty before there is one")
     exporting = Unicode("", help="what export is at, in words; empty when it is at nothing")
-    projector = Bool(False)
-    theme = Unicode("light")
-    can_undo = Bool(False)
-    can_redo = Bool(False)
 
     def __init__(self, settings: Settings | None = None, **traits):
-        self.lock = threading.RLock()
-        self._undo: list[Configuration | None] = []
-        self._redo: list[Configuration | None] = []
         super().__init__(settings=settings or Settings(), **traits)
-
-    @property
-    def busy(self) -> bool:
-        """Is the lab's worker at work?"""
-        return self.phase in BUSY
 
     def forget(self, *, training: bool = True) -> None:
         """Another decision, or with `training` another model, is on its way: what was shown belongs to the old one."""
         with self.lock, self.hold_trait_notifications():
-            self._undo, self._redo = [], []
             self.selected = self.decision = self.beside = self.static = self.sensitivity = None
             if training:
                 self.anatomy = self.learning = self.trained = None
-            self._flags()
+            self._forget()
 
     def select(self, configuration: Configuration | None, *, remember: bool = True) -> None:
         """The only way a selection changes; undo goes back to the one before."""
-        with self.lock:
+        with self.lock, self.hold_trait_notifications():
             if remember:
-                self._undo = [*self._undo[-HISTORY:], self.selected]
-                self._redo = []
-            self._show(configuration)
-
-    def undo(self) -> None:
-        """Back to the configuration before; nothing when there is none."""
-        self._travel(self._undo, self._redo)
-
-    def redo(self) -> None:
-        """Forward again after undo."""
-        self._travel(self._redo, self._undo)
-
-    def _travel(self, back: list, forth: list) -> None:
-        with self.lock:
-            if back:
-                forth.append(self.selected)
-                self._show(back.pop())
-
-    def _show(self, configuration: Configuration | None) -> None:
-        with self.hold_trait_notifications():
-            self.sensitivity = None
-            self.selected = configuration
+                self._remember()
+            self._restore(configuration)
             self._flags()
 
-    def _flags(self) -> None:
-        self.can_undo, self.can_redo = bool(self._undo), bool(self._redo)
+    def _shown(self) -> Configuration | None:
+        return self.selected
+
+    def _restore(self, value: Configuration | None) -> None:
+        self.sensitivity = None
+        self.selected = value

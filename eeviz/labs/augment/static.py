@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from ...catalogue import Demo, StaticNetwork, load_demo
 from ...core.platform.placement import fitting
 from ...core.platform.platform import Platform
 from ...core.solve.tradeoff import Point
+from ...core.table.metrics import accuracy_of
 from ...launch.packages import is_installed
 from .settings import BITS, Settings
 
@@ -34,8 +33,7 @@ def static_points(settings: Settings, platform: Platform, clocked: bool = False)
             cost = network.macs if settings.cost == "macs" else _cheapest(demo, network, settings, platform, clocked)
         except ValueError:  # no memory holds it
             continue
-        accuracy = np.average(network.right("validation"), weights=demo.validation.weight)
-        points.append(Point(network.name, float(accuracy), cost))
+        points.append(Point(network.name, accuracy_of(demo.validation, network.right("validation")), cost))
     return tuple(sorted(points, key=lambda point: point.mean_cost))
 
 

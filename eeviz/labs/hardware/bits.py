@@ -43,23 +43,12 @@ class Trained:
 
 def unrounded(subject: Subject) -> Answers:
     """The answers of the records, as they are."""
-    return halves(FLOAT, subject.records)
+    return answers_of(FLOAT, subject.records)
 
 
-def halves(pair: tuple[str, str], records: ExitRecords, learnt: int = 0) -> Answers:
-    """The first MOST samples, every other one for tuning."""
-    records = replace(records, logits=None, thumbnails=None)
-    index = np.arange(min(len(records), MOST))
-    return Answers(pair, _some(records, index[::2]), _some(records, index[1::2]), learnt)
-
-
-def _some(records: ExitRecords, index: np.ndarray) -> ExitRecords:
-    parts = {
-        name: getattr(records, name)[index]
-        for name in ("confidence", "predicted", "label", "weight", "group")
-        if getattr(records, name) is not None
-    }
-    return replace(records, **parts)
+def answers_of(pair: tuple[str, str], records: ExitRecords, learnt: int = 0) -> Answers:
+    """Of the first MOST samples."""
+    return Answers(pair, replace(records, logits=None, thumbnails=None).subset(slice(MOST)), learnt)
 
 
 def calibrated(subject: Subject, pair: tuple[str, str]):
@@ -87,19 +76,8 @@ def answered(
     for part in answers(made, images):
         parts.append(part)
         yield "answering", sum(map(len, parts)) / len(images)
-    table = ExitRecords.from_logits(
-        np.concatenate(parts),
-        data.labels[: len(images)],
-        records.costs,
-        records.measure,
-        records.temperature,
-        position=records.position,
-        exits=records.exits,
-        classes=records.classes,
-        dataset=records.dataset,
-        split=records.split,
-    )
-    yield halves(pair, table, 0 if trained is None else trained.seen)
+    table = records.subset(slice(MOST)).with_answers(np.concatenate(parts))
+    yield answers_of(pair, table, 0 if trained is None else trained.seen)
 
 
 def fine_tuned(

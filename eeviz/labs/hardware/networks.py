@@ -14,7 +14,6 @@ from ...core.network.workload import workload_of
 from ...core.table import format
 from ...core.table.records import ExitRecords
 from ...launch import paths
-from ..explorable import some_columns
 from ..search.openings import Openings
 from ..search.settings import Settings as SearchSettings
 from .settings import OWN, own_words
@@ -150,7 +149,7 @@ class Networks:
         elif records is not None:
             if records.exits_count != len(choice.policy.thresholds) + 1:
                 raise ValueError(f"the stored answers of {found.name} do not fit its exits: choose another network.")
-            records = some_columns(records, [*np.flatnonzero(choice.policy.kept).tolist(), records.exits_count - 1])
+            records = records.columns([*np.flatnonzero(choice.policy.kept).tolist(), records.exits_count - 1])
         own.pop("evaluator", None)
         return Subject(found.name, found.title, workload_of(plan), records, plan=plan, **own)
 

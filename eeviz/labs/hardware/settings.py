@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from ...core.network.bits import FP32, Bits
-from ..address import parameters
+from ..settings import LabSettings, Setting, choice, declared, share
 
 OWN = "own"
 """The network that was given in Python."""
@@ -31,8 +31,25 @@ PAIRS = (("8/8", "8/8"), ("6/6", "6/6"), ("4/4", "8/8"), ("4/4", "4/4"))
 _NETWORK = re.compile(r"[a-z0-9-]{1,60}")
 
 
+def accelerators() -> tuple[str, ...]:
+    """Names of the accelerators whose layer costs ship with eeviz."""
+    from ...hardware import name_of, shipped
+    from ...hardware.accelerator import Accelerator
+
+    return tuple(name_of(Accelerator(*one)) for one in shipped())
+
+
 @dataclass(frozen=True)
-class Settings:
+class NetworkName(Setting):
+    """A demo, or a network of a stored search, by name."""
+
+    def check(self, name: str, value: Any) -> None:
+        if not isinstance(value, str) or not _NETWORK.fullmatch(value):
+            raise ValueError(f"{name} {value!r} is unknown: choose a demo or a network of a stored search.")
+
+
+@dataclass(frozen=True)
+class Settings(LabSettings):
     """network : a demo, "own", or method-run-candidate of a stored search. accelerator : of `hardware.shipped` or `HOSTS`.
 
     bits, head_bits : of the backbone and of the exits, of `BITS`; on this host alike, of `HOST_BITS`. cost : of `COSTS`, on
@@ -40,19 +57,17 @@ class Settings:
     in words.
     """
 
-    network: str = "fashion"
-    accelerator: str = "edge_tpu_like"
-    bits: str = "8/8"
-    head_bits: str = "8/8"
-    cost: str = "energy x latency"
-    max_drop: float = 0.01
+    FUNCTION = "hardware_lab"
+
+    network: str = declared("fashion", NetworkName("net"))
+    accelerator: str = choice("edge_tpu_like", lambda: (*accelerators(), *HOSTS), "hw")
+    bits: str = declared("8/8", Setting("bits"))
+    head_bits: str = declared("8/8", Setting("exitbits"))
+    cost: str = choice("energy x latency", COSTS, "objective")
+    max_drop: float = share(0.01, "drop")
 
     def __post_init__(self):
-        if not isinstance(self.network, str) or not _NETWORK.fullmatch(self.network):
-            raise ValueError(f"network {self.network!r} is unknown: choose a demo or a network of a stored search.")
-        offered = (*accelerators(), *HOSTS)
-        if self.accelerator not in offered:
-            raise ValueError(f"accelerator {self.accelerator!r} is unknown: choose one of {', '.join(offered)}.")
+        super().__post_init__()
         for name in ("bits", "head_bits"):
             if getattr(self, name) not in self.bits_offered:
                 raise ValueError(f"{name} {getattr(self, name)!r}: choose one of {', '.join(self.bits_offered)}.")
@@ -60,12 +75,8 @@ class Settings:
             raise ValueError(
                 f"this host runs a network at 8/8 or 32/32 bits, not {self.bits} and {self.head_bits} at once."
             )
-        if self.batch and self.cost in COSTS and self.cost not in HOST_COSTS:
+        if self.batch and self.cost not in HOST_COSTS:
             raise ValueError(f"{self.cost} is not measured on this host: choose latency or macs.")
-        if self.cost not in COSTS:
-            raise ValueError(f"cost {self.cost!r} is unknown: choose one of {', '.join(COSTS)}.")
-        if not 0 <= self.max_drop < 1:
-            raise ValueError(f"max_drop: expected a share from 0 to below 1, got {self.max_drop!r}.")
 
     @property
     def batch(self) -> int:
@@ -115,14 +126,6 @@ def hardware_words(name: str) -> str:
     return "this host, measured" + (f", batch of {HOSTS[name]}" if HOSTS[name] > 1 else "")
 
 
-def accelerators() -> tuple[str, ...]:
-    """Names of the accelerators whose layer costs ship with eeviz."""
-    from ...hardware import name_of, shipped
-    from ...hardware.accelerator import Accelerator
-
-    return tuple(name_of(Accelerator(*one)) for one in shipped())
-
-
 def word(cost: str) -> str:
     """A cost's name for people."""
     return WORDS.get(cost, cost)
@@ -162,35 +165,3 @@ def bits_of(pair: tuple[str, str], exits: int) -> tuple[Bits, tuple[Bits, ...]]:
     """Bits of the backbone and (E,) of the heads; the final classifier has the backbone's."""
     backbone, early = map(Bits.of, pair)
     return backbone, (*[early] * (exits - 1), backbone)
-
-
-_NAMES = {"net": "network", "hw": "accelerator", "bits": "bits", "exitbits": "head_bits", "objective": "cost"}
-
-
-def to_query(settings: Settings) -> dict[str, str]:
-    """The parameters of an address; the inverse of `from_query`."""
-    query = {label: getattr(settings, name) for label, name in _NAMES.items()}
-    return {**query, "drop": f"{100 * settings.max_drop:.10g}"}
-
-
-def from_query(settings: Settings, query: str | None = None) -> Settings:
-    """`settings` with what the page's address asks for instead: untrusted text. Raises ValueError in words."""
-    asked = parameters(query)
-    changed: dict[str, Any] = {name: asked[label] for label, name in _NAMES.items() if label in asked}
-    try:
-        if "drop" in asked:
-            changed["max_drop"] = round(float(asked["drop"]) / 100, 10)
-        return replace(settings, **changed)
-    except ValueError as error:
-        raise ValueError(f"The address does not fit: {error}") from error
-
-
-def to_code(settings: Settings) -> str:
-    """The Python line that opens the lab with these settings."""
-    default = Settings()
-    words = ["network" if settings.network == OWN else repr(settings.network)]
-    for name in Settings.__dataclass_fields__:
-        value = getattr(settings, name)
-        if name != "network" and value != getattr(default, name):
-            words.append(f"{name}={value!r}")
-    return f"ee.hardware_lab({', '.join(words)})"

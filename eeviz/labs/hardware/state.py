@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
-from traitlets import Bool, Dict, Enum, HasTraits, Instance, Unicode
+from traitlets import Dict, Enum, Instance, Unicode
 from traitlets import Tuple as Row
 
 from ...core.network.workload import Step
+from ...core.solve.cross_fit import split_in_two
 from ...core.solve.front import Front
 from ...core.solve.thresholds import choose
 from ...core.table.cost import Cost, ProductCost
@@ -19,13 +20,13 @@ from ...core.table.policy import Policy
 from ...core.table.records import ExitRecords
 from ...hardware.clock import Clocked
 from ...hardware.layer_table import LayerTable
+from ..state import LabState
 from .settings import FLOAT, Settings
 from .subject import Subject
 
-HISTORY = 100
 FINE = "fine-tuned"
 PHASES = ("idle", "opening", "looking", "solving", "stopped", "done", "failed")
-BUSY = frozenset({"opening", "looking", "solving"})
+_BUSY = frozenset({"opening", "looking", "solving"})
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,14 +91,13 @@ class Machine:
 
 @dataclass(frozen=True, eq=False)
 class Answers:
-    """What a network answers at one pair of bits, MACs as cost: tune and shown are different samples.
+    """What a network answers at one pair of bits, MACs as cost: tune and shown are different samples of `both`.
 
     learnt : images that it was fine-tuned on at these bits, repeats included; 0: calibrated alone.
     """
 
     pair: tuple[str, str]
-    tune: ExitRecords
-    shown: ExitRecords
+    both: ExitRecords
     learnt: int = 0
 
     @property
@@ -105,10 +105,22 @@ class Answers:
         """The pair, and whether it was fine-tuned."""
         return (*self.pair, FINE) if self.learnt else self.pair
 
-    @property
-    def both(self) -> ExitRecords:
-        """All of them, those that tune first."""
-        return joined(self.tune, self.shown)
+    @cached_property
+    def tune(self) -> ExitRecords:
+        """The samples that choose thresholds: every other one; half of the groups where there are groups."""
+        return self.both.subset(self._parts[0])
+
+    @cached_property
+    def shown(self) -> ExitRecords:
+        """The samples that report, none of a group that chose."""
+        return self.both.subset(self._parts[1])
+
+    @cached_property
+    def _parts(self) -> tuple[np.ndarray, np.ndarray]:
+        if self.both.group is not None and len(np.unique(self.both.group)) > 1:
+            return split_in_two(self.both, 0)
+        index = np.arange(len(self.both))
+        return index[::2], index[1::2]
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,21 +146,15 @@ class Rounded:
     learnt: int = 0
 
 
-def joined(a: ExitRecords, b: ExitRecords) -> ExitRecords:
-    """One table of two of the same exits."""
-    whole = {
-        name: np.concatenate([getattr(a, name), getattr(b, name)]) for name in ("confidence", "predicted", "label")
-    }
-    return replace(a, **whole, logits=None, thumbnails=None, weight=None, group=None)
-
-
-class HardwareState(HasTraits):
+class HardwareState(LabState):
     """Current values of one lab; every value is immutable and replaced whole, under one lock.
 
     subject, reading, fronts : of `settings`, None before. machines : the same network elsewhere. answers : key -> Answers of
     the subject; rounded : those on the accelerator. clocks : network -> (bits, batch) -> Clocked, for the whole visit.
     trouble : why there is no reading, in words.
     """
+
+    BUSY = _BUSY
 
     settings = Instance(Settings)
     phase = Enum(PHASES, "idle")
@@ -163,15 +169,8 @@ class HardwareState(HasTraits):
     clocks = Dict()
     clocking = Dict(help="of the clocking under way: share, words; empty when there is none")
     trouble = Unicode("")
-    projector = Bool(False)
-    theme = Unicode("light")
-    can_undo = Bool(False)
-    can_redo = Bool(False)
 
     def __init__(self, settings: Settings | None = None, **traits):
-        self.lock = threading.RLock()
-        self._undo: list[Settings] = []
-        self._redo: list[Settings] = []
         super().__init__(settings=settings or Settings(), **traits)
 
     @property
@@ -186,34 +185,16 @@ class HardwareState(HasTraits):
         pair = self.settings.pair
         return None if pair == FLOAT else self.answers.get((*pair, FINE), self.answers.get(pair))
 
-    @property
-    def busy(self) -> bool:
-        """Is the lab looking costs up?"""
-        return self.phase in BUSY
-
     def ask(self, settings: Settings) -> None:
         """Other settings; undo goes back to those before."""
-        with self.lock:
+        with self.lock, self.hold_trait_notifications():
             if settings != self.settings:
-                self._undo = [*self._undo[-HISTORY:], self.settings]
-                self._redo = []
-                self._set(settings)
+                self._remember()
+                self._restore(settings)
+                self._flags()
 
-    def undo(self) -> None:
-        """Back to the settings before; nothing when there are none."""
-        self._travel(self._undo, self._redo)
+    def _shown(self) -> Settings:
+        return self.settings
 
-    def redo(self) -> None:
-        """Forward again after undo."""
-        self._travel(self._redo, self._undo)
-
-    def _travel(self, back: list, forth: list) -> None:
-        with self.lock:
-            if back:
-                forth.append(self.settings)
-                self._set(back.pop())
-
-    def _set(self, settings: Settings) -> None:
-        with self.hold_trait_notifications():
-            self.settings = settings
-            self.can_undo, self.can_redo = bool(self._undo), bool(self._redo)
+    def _restore(self, value: Settings) -> None:
+        self.settings = value

@@ -9,7 +9,7 @@ import json
 import numpy as np
 
 from ...catalogue import load_demo
-from ...core.solve.tradeoff import Point
+from ...core.solve.tradeoff import Point, static_curve
 from ...core.table import format
 
 
@@ -73,11 +73,10 @@ def to_json(state, spaces) -> str:
 def static_points() -> tuple[Point, ...]:
     """The demo's static networks, trained alone, on all of its validation split; none where the demo is not installed."""
     try:
-        networks = load_demo("fashion").static
+        demo = load_demo("fashion")
+        return static_curve(demo.static, demo.validation)
     except FileNotFoundError:
         return ()
-    points = [Point(n.name, float(np.mean(n.right("validation"))), n.macs) for n in networks]
-    return tuple(sorted(points, key=lambda point: point.mean_cost))
 
 
 def budgets_in_words(budgets, unit: str) -> list[str]:

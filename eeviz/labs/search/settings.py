@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import Any
 
 from ...hardware.named import names
-from ..address import parameters
+from ..settings import LabSettings, Number, Setting, choice, declared, number
 
 METHODS = ("two-level", "aebnas", "edanas", "nachos", "random")
 UNLIMITED = 100_000
@@ -20,7 +20,44 @@ _AMOUNT = re.compile(r"\s*([0-9.]+(?:[eE][+-]?[0-9]+)?)\s*([kMGmuµn]?)\s*(?:MAC
 
 
 @dataclass(frozen=True)
-class Settings:
+class DatasetName(Setting):
+    """The name of a data set: it names the store's file, and may come from an address."""
+
+    def check(self, name: str, value: Any) -> None:
+        if not _NAME.fullmatch(str(value)):
+            raise ValueError(f"data {value!r}: expected the name of a data set, such as fashion-mnist.")
+
+
+@dataclass(frozen=True)
+class Methods(Setting):
+    """Some of `METHODS`, a comma between them in an address."""
+
+    def check(self, name: str, value: Any) -> None:
+        if not value:
+            raise ValueError("choose at least one method.")
+        if unknown := [m for m in value if m not in METHODS]:
+            raise ValueError(f"method {unknown[0]!r} is unknown: choose one of {', '.join(METHODS)}.")
+
+    def write(self, value: Any) -> str:
+        return ",".join(value)
+
+    def read(self, word: str) -> tuple[str, ...]:
+        return tuple(name for name in word.split(",") if name)
+
+
+@dataclass(frozen=True)
+class Amount(Number):
+    """A bound as people type it."""
+
+    def write(self, value: Any) -> str:
+        return f"{value:.15g}"
+
+    def read(self, word: str) -> float | None:
+        return amount(word)
+
+
+@dataclass(frozen=True)
+class Settings(LabSettings):
     """methods : each searches on its own, all get the same budget and seed.
 
     cost : name of the cost to trade error for. max_cost, max_worst : bounds on its mean and worst case, or None.
@@ -28,38 +65,23 @@ class Settings:
     of costs beside MACs (`eeviz.hardware.names`), "" for none. Raises ValueError in words.
     """
 
-    dataset: str = "fashion-mnist"
+    FUNCTION = "search_lab"
+
+    dataset: str = declared("fashion-mnist", DatasetName("data"))
     space: str = "compact"
-    methods: tuple[str, ...] = ("two-level",)
-    cost: str = "macs"
-    max_cost: float | None = None
-    max_worst: float | None = None
-    evaluations: int = 60
-    seconds: float | None = None
-    seed: int = 0
-    hardware: str = ""
+    methods: tuple[str, ...] = declared(("two-level",), Methods("methods"))
+    cost: str = declared("macs", Setting("objective", "macs"))
+    max_cost: float | None = declared(None, Amount("max_cost", positive=True))
+    max_worst: float | None = declared(None, Amount("max_worst", positive=True))
+    evaluations: int = number(60, "evaluations", least=1, whole=True)
+    seconds: float | None = number(None, "seconds", positive=True)
+    seed: int = number(0, "seed", whole=True)
+    hardware: str = choice("", lambda: ("", *names()), "hardware", "")
 
     def __post_init__(self):
-        object.__setattr__(self, "methods", tuple(m for m in METHODS if m in self.methods) + self._unknown())
-        if not _NAME.fullmatch(str(self.dataset)):  # it names the store's file, and may come from an address
-            raise ValueError(f"data {self.dataset!r}: expected the name of a data set, such as fashion-mnist.")
-        if not self.methods:
-            raise ValueError("choose at least one method.")
-        if unknown := self._unknown():
-            raise ValueError(f"method {unknown[0]!r} is unknown: choose one of {', '.join(METHODS)}.")
-        if self.hardware and self.hardware not in names():
-            raise ValueError(f"hardware {self.hardware!r} is unknown: choose one of {', '.join(names())}.")
-        if not isinstance(self.evaluations, int) or self.evaluations < 1:
-            raise ValueError(f"evaluations: expected a whole number of at least 1, got {self.evaluations!r}.")
-        if not isinstance(self.seed, int) or self.seed < 0:
-            raise ValueError(f"seed: expected a whole number of at least 0, got {self.seed!r}.")
-        for name in ("seconds", "max_cost", "max_worst"):
-            value = getattr(self, name)
-            if value is not None and not 0 < value < math.inf:
-                raise ValueError(f"{name}: expected a positive number or nothing, got {value!r}.")
-
-    def _unknown(self) -> tuple[str, ...]:
-        return tuple(m for m in self.methods if m not in METHODS)
+        unknown = tuple(m for m in self.methods if m not in METHODS)
+        object.__setattr__(self, "methods", tuple(m for m in METHODS if m in self.methods) + unknown)
+        super().__post_init__()
 
     @property
     def limit(self) -> int:
@@ -103,65 +125,3 @@ def short(value: float | None) -> str:
         if value >= _PREFIXES[prefix]:
             return f"{value / _PREFIXES[prefix]:.6g} {prefix}"
     return f"{value:.6g}"
-
-
-def to_query(settings: Settings) -> dict[str, str]:
-    """The parameters of an address; the inverse of `from_query`."""
-    query = {"data": settings.dataset, "methods": ",".join(settings.methods), "seed": str(settings.seed)}
-    if settings.cost != "macs":
-        query["objective"] = settings.cost
-    if settings.hardware:
-        query["hardware"] = settings.hardware
-    if settings.seconds is None:
-        query["evaluations"] = str(settings.evaluations)
-    else:
-        query["seconds"] = f"{settings.seconds:g}"
-    for name in ("max_cost", "max_worst"):
-        if getattr(settings, name):
-            query[name] = f"{getattr(settings, name):.15g}"
-    return query
-
-
-def from_query(settings: Settings, query: str | None = None) -> Settings:
-    """`settings` with what the page's address asks for instead: untrusted text. Raises ValueError in words."""
-    asked: Mapping[str, str] = parameters(query)
-    changed: dict = {}
-    try:
-        if "data" in asked:
-            changed["dataset"] = asked["data"]
-        if "objective" in asked:
-            changed["cost"] = asked["objective"]
-        if "hardware" in asked:
-            changed["hardware"] = asked["hardware"]
-        if asked.get("methods"):
-            changed["methods"] = tuple(name for name in asked["methods"].split(",") if name)
-        for name, kind in (("evaluations", int), ("seed", int), ("seconds", float)):
-            if name in asked:
-                changed[name] = _number(name, asked[name], kind)
-        for name in ("max_cost", "max_worst"):
-            if name in asked:
-                changed[name] = amount(asked[name])
-        return replace(settings, **changed)
-    except ValueError as error:
-        raise ValueError(f"The address does not fit: {error}") from error
-
-
-def _number(name: str, word: str, kind: type) -> int | float:
-    try:
-        return kind(word)
-    except ValueError as error:
-        whole = "a whole number" if kind is int else "a number"
-        raise ValueError(f"{name}: expected {whole}, got {word!r}.") from error
-
-
-def to_code(settings: Settings, store: str = "") -> str:
-    """The Python line that opens the lab with these settings."""
-    default = Settings()
-    words = [repr(settings.dataset)]
-    for name in ("methods", "hardware", "cost", "max_cost", "max_worst", "evaluations", "seconds", "seed"):
-        value = getattr(settings, name)
-        if value != getattr(default, name):
-            words.append(f"{name}={list(value) if name == 'methods' else value!r}")
-    if store:
-        words.append(f"store={store!r}")
-    return f"ee.search_lab({', '.join(words)})"

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from traitlets import Bool, Enum, Float, HasTraits, Instance, Int, Tuple, Unicode
+from traitlets import Enum, Float, Instance, Int, Tuple, Unicode
 
 from ...core.network.plan import Plan
 from ...core.table.policy import Policy
 from ...core.table.records import ExitRecords
+from ..state import LabState
 from .settings import Settings
 
-HISTORY = 100
 PHASES = ("idle", "opening", "running", "pausing", "paused", "stopping", "stopped", "done", "failed")
-BUSY = frozenset({"opening", "running", "pausing", "stopping"})
+_BUSY = frozenset({"opening", "running", "pausing", "stopping"})
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,12 +67,14 @@ class Tuned:
     seconds: float
 
 
-class SearchState(HasTraits):
+class SearchState(LabState):
     """Current values of one lab; every value is immutable and replaced whole, under one lock.
 
     settings : of the form. running : of the search on show, None before the first. lanes : method -> Lane of its newest
     snapshot. phase : of PHASES. selected, pins : Selection and name -> Selection. saved : what the store offers.
     """
+
+    BUSY = _BUSY
 
     settings = Instance(Settings)
     running = Instance(Settings, allow_none=True)
@@ -87,21 +88,9 @@ class SearchState(HasTraits):
     tuning_share = Float(0.0)
     tuned = Tuple()  # of Tuned
     budget = Int(-1, help="which of the eight budgets the progress chart shows; -1 for their mean")
-    projector = Bool(False)
-    theme = Unicode("light")
-    can_undo = Bool(False)
-    can_redo = Bool(False)
 
     def __init__(self, settings: Settings | None = None, **traits):
-        self.lock = threading.RLock()
-        self._undo: list[Selection | None] = []
-        self._redo: list[Selection | None] = []
         super().__init__(settings=settings or Settings(), lanes=MappingProxyType({}), **traits)
-
-    @property
-    def busy(self) -> bool:
-        """Is the search's worker at work?"""
-        return self.phase in BUSY
 
     @property
     def evaluations(self) -> int:
@@ -116,14 +105,13 @@ class SearchState(HasTraits):
     def forget(self) -> None:
         """Another search is opened: what was selected, pinned and trained belongs to the old one."""
         with self.lock, self.hold_trait_notifications():
-            self._undo, self._redo = [], []
             self.selected, self.pins, self.tuned = None, {}, ()
             self.lanes = MappingProxyType({})
-            self._flags()
+            self._forget()
 
     def select(self, selection: Selection | None) -> None:
         """The only way a selection changes; undo goes back to the one before."""
-        with self.lock:
+        with self.lock, self.hold_trait_notifications():
             here = self.selected
             if (
                 selection is not None
@@ -132,18 +120,10 @@ class SearchState(HasTraits):
             ):
                 return
             if here is not None or self._undo:  # there is nothing to go back to before the first
-                self._undo = [*self._undo[-HISTORY:], here]
+                self._remember()
             self._redo = []
             self.selected = selection
             self._flags()
-
-    def undo(self) -> None:
-        """Back to the selection before; nothing when there is none."""
-        self._travel(self._undo, self._redo)
-
-    def redo(self) -> None:
-        """Forward again after undo."""
-        self._travel(self._redo, self._undo)
 
     def pin(self, name: str) -> None:
         """Keep the selection as "A" or "B". Raises ValueError when nothing is selected."""
@@ -151,12 +131,8 @@ class SearchState(HasTraits):
             raise ValueError("nothing is selected yet: click a point of the chart or a row of the table first.")
         self.pins = {**self.pins, name: self.selected}
 
-    def _travel(self, back: list, forth: list) -> None:
-        with self.lock:
-            if back:
-                forth.append(self.selected)
-                self.selected = back.pop()
-                self._flags()
+    def _shown(self) -> Selection | None:
+        return self.selected
 
-    def _flags(self) -> None:
-        self.can_undo, self.can_redo = bool(self._undo), bool(self._redo)
+    def _restore(self, value: Selection | None) -> None:
+        self.selected = value

@@ -10,8 +10,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from ...core.solve.thresholds import tune
 from ...core.table.policy import Policy, route
 from ...core.table.records import ExitRecords
@@ -61,16 +59,10 @@ class Tuner:
 
         Its accuracy and mean cost are cross-fitted, as a candidate's: each half under thresholds tuned on the other.
         """
-        from ...nas.cross_fitting import halves
-        from ...nn.collect import collect
-        from ...nn.learned import LearnedExitNetwork, collect_learned
+        from ...nas.cross_fitting import parts_of, shares
 
-        images, cost, measure = run.evaluator.data("validation"), run.goal.cost, run.method.measure
-        costs = run.evaluator.costs(selection.genome, False)
-        if isinstance(network, LearnedExitNetwork):
-            records = collect_learned(network, images, costs=costs)
-        else:
-            records = collect(network, images, measure=measure, costs=costs)
+        cost, measure = run.goal.cost, run.method.measure
+        records = measured(run, selection, network)
 
         def tuned(part: ExitRecords) -> Policy:
             try:
@@ -78,9 +70,11 @@ class Tuner:
             except ValueError:  # not even its cheapest policy is within the old cost
                 return selection.own_policy
 
-        parts = [records.subset(index) for index in halves(records.label)]
-        scores = [route(parts[1 - k], tuned(parts[k]), cost) for k in (0, 1)]
-        accuracy, mean_cost = (float(np.mean([getattr(r, n) for r in scores])) for n in ("accuracy", "mean_cost"))
+        parts = [records.subset(index) for index in parts_of(records)]
+        scores = [route(parts[k], tuned(parts[1 - k]), cost) for k in (0, 1)]
+        by_weight, by_number = shares(parts)
+        accuracy = float(by_weight @ [score.accuracy for score in scores])
+        mean_cost = float(by_number @ [score.mean_cost for score in scores])
         policy = tuned(records)
         routing = route(records, policy, cost)
         trained = replace(
@@ -113,6 +107,19 @@ class Tuner:
         else:
             one = self.state.tuned[-1]
             self.app.status.info(f"Fine-tuned in {one.seconds:.0f} s: drawn as a star, and selected.")
+
+
+def measured(run, selection: Selection, network) -> ExitRecords:
+    """A network of the selection's own exits on search-validation; weights and groups of the samples as in its table."""
+    from ...nn.collect import collect
+    from ...nn.learned import LearnedExitNetwork, collect_learned
+
+    images, costs = run.evaluator.data("validation"), run.evaluator.costs(selection.genome, False)
+    old = run.records(selection.candidate)
+    images = images if old.group is None else replace(images, groups=old.group)
+    if isinstance(network, LearnedExitNetwork):
+        return collect_learned(network, images, costs=costs, weight=old.weight)
+    return collect(network, images, measure=run.method.measure, costs=costs, weight=old.weight)
 
 
 def archive(network, selection: Selection, space, measure: str) -> bytes:

@@ -9,7 +9,7 @@ import numpy as np
 from ...core.space.space import SearchSpace
 from ...core.table.records import ExitRecords
 from ..acquisition import chosen_by_gain
-from ..cross_fitting import columns, cross_fitted
+from ..cross_fitting import cross_fitted
 from ..domain import Domain, Genome
 from ..evolution import offspring, offspring_of_sets
 from ..goal import Goal
@@ -64,7 +64,7 @@ class TwoLevel:
             return cross_fitted(records, goal, self.max_exits, self.grid)
         heads = space.decode(genome).offered().heads[:-1]
         used = np.array([k for k, head in enumerate(heads) if head.design in self.designs], dtype=int)
-        few = cross_fitted(columns(records, used), goal, self.max_exits, self.grid)
+        few = cross_fitted(records.columns([*used, len(heads)]), goal, self.max_exits, self.grid)
         thresholds = np.full((len(few), len(heads)), np.nan, dtype=np.float32)
         thresholds[:, used] = few.thresholds
         return Points(few.error, few.cost, few.worst, thresholds)

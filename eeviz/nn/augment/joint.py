@@ -13,7 +13,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
@@ -119,7 +118,8 @@ class JointRun:
         parts = nn.ModuleList([self.segments, self.branches]).eval()
         logits = yield from collecting(parts[0], parts[1], self.sized, self.calibration)
         old = self.before.records
-        costs = {name: _part(cost, self.columns) for name, cost in old.costs.items() if name == "macs"}
+        columns = [*self.columns, old.exits_count - 1]
+        costs = {name: cost.columns(columns) for name, cost in old.costs.items() if name == "macs"}
         records = records_of(
             logits, self.calibration, costs, self.sized, self.locations, True, old.weight is not None, old.measure
         )
@@ -222,8 +222,3 @@ def _dearest(sized: Sequence[Sized]) -> list[int]:
         if size.location not in best or size.macs > sized[best[size.location]].macs:
             best[size.location] = column
     return sorted(best.values())
-
-
-def _part(cost, columns: Sequence[int]):
-    index = np.array([*columns, len(cost) - 1])
-    return replace(cost, backbone=cost.backbone[index], heads=cost.heads[index])

@@ -17,6 +17,7 @@ from ...core.solve.front import Front
 from ...core.solve.thresholds import choose, front
 from ...core.table.calibration import fit_temperature
 from ...core.table.cost import Cost
+from ...core.table.metrics import accuracy_of
 from ...core.table.policy import Policy
 from ...core.table.records import ExitRecords, balanced
 from .branches import Sized
@@ -62,7 +63,7 @@ class Augmentation:
     def given(self) -> float | None:
         """Accuracy on the calibration samples of the model as it was given, from which drops are counted; None: of the
         records' final classifier, no fine-tuning has moved it."""
-        return None if self.right is None else float(self.right @ self.records.units / self.records.total_units)
+        return None if self.right is None else accuracy_of(self.records, self.right)
 
     @cached_property
     def front(self) -> Front:

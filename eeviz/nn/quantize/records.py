@@ -75,6 +75,7 @@ def _table(network, dataset, images, backbone, heads, provider, measure, tempera
         measure,
         None if temperature is None else [temperature[k] for k in index],
         position=wide.position,
+        group=dataset.groups,
         exits=names,
         classes=dataset.classes,
         dataset=dataset.name,

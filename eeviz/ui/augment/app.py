@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,18 +10,13 @@ import ipywidgets as widgets
 from ...core.solve.tradeoff import Point
 from ...labs.augment import session
 from ...labs.augment.files import Files
-from ...labs.augment.settings import Settings, to_code, to_query
 from ...labs.augment.shipped import has_result
 from ...labs.augment.state import AugmentState
-from ...launch import packages
-from ..charts.style import Style
+from ..charts.app import columns
 from ..explorer.controls import heading, row
+from ..lab.app import LabApp, missing
 from ..lab.embedded import Embedded
 from ..lab.view import LabView
-from ..page.assets import style as stylesheet
-from ..page.errors import Status, guarded
-from ..page.footer import Foot
-from ..page.page import Page
 from . import html
 from .driver import Driver
 from .form import Form
@@ -33,10 +27,8 @@ from .views import branches, front, sensitivity
 PARTS = ("form", "run", "platform", "tabs", "explorer", "code")
 """What `hide` can take away, for teachers."""
 
-NEEDED = ("torch", "fvcore", "safetensors")
 
-
-class AugmentApp:
+class AugmentApp(LabApp):
     """Everything on the lab's page. state is the only thing its parts share."""
 
     def __init__(
@@ -49,10 +41,8 @@ class AugmentApp:
         complaint: str = "",
         inline: bool = False,
     ):
-        self.state, self.hide = state, tuple(hide)
-        self.status, self.page = Status(), Page()
-        state.theme = self.page.theme
-        self.missing = _missing()
+        super().__init__(state, hide)
+        self.missing = missing("augmenting")
         self.files = Files(state, source)
         self.driver = Driver(state, self.status, self.files, folder, inline=inline)
         self.form, self.runline = Form(self), RunLine(self)
@@ -73,14 +63,6 @@ class AugmentApp:
             self.status.fail(self.complaint)
 
     # -- what parts ask of the app ----------------------------------------------------------------------------------
-    def guarded(self, fn, doing: str = ""):
-        """`fn` as a callback whose exceptions appear in the page."""
-        return guarded(self.status, fn, doing)
-
-    @property
-    def style(self) -> Style:
-        return Style(self.state.theme, self.state.projector)
-
     @property
     def static_points(self) -> tuple[Point, ...]:
         """Static networks trained alone, where the demo has them for this model; none until they are placed."""
@@ -96,12 +78,6 @@ class AugmentApp:
         )
 
     # -- buttons ----------------------------------------------------------------------------------------------------
-    def start(self) -> None:
-        self.driver.start(self.form.read())
-
-    def stop(self) -> None:
-        self.driver.stop()
-
     def resume(self) -> None:
         self.driver.resume(self.form.read())
 
@@ -136,10 +112,7 @@ class AugmentApp:
     def download_records(self) -> None:
         """The records of every branch, with the costs of the mapping on show."""
         one, trained = self._shown()
-        with tempfile.TemporaryDirectory(prefix="eeviz-") as folder:
-            path = Path(folder) / "records.npz"
-            one.mapping.records(trained.records).save(path)
-            self.page.download("records.npz", path.read_bytes())
+        self.download_table(one.mapping.records(trained.records))
 
     def _shown(self):
         if self.state.selected is None or self.state.trained is None:
@@ -148,27 +121,13 @@ class AugmentApp:
 
     # -- the page ---------------------------------------------------------------------------------------------------
     def _box(self) -> widgets.VBox:
-        hide = self.hide
-        column = widgets.Layout(width="100%", min_width="0", overflow="hidden")
-        first = widgets.Box([], layout=widgets.Layout(width="100%", display="grid"))
-        first.add_class("ee-first")
-        first.add_class("ee-even")
-        first.children = tuple(
-            widgets.VBox([heading(view.title), view.box], layout=column) for view in (self.depth, self.chart)
-        )
-        self.foot = Foot(self)
-        children = [widgets.HTML(f"<style>{stylesheet('app.css')}</style>"), self.page]
-        children += [] if "form" in hide else [self.form.box]
-        children += [] if "run" in hide else [self.runline]
-        children += [self.status, first]
-        children += [] if "platform" in hide else [self.panel.box]
-        children += [] if "tabs" in hide else [self._tabs()]
-        children += [] if "explorer" in hide else [self.below.box]
-        children += [] if "code" in hide else [self.foot]
-        box = widgets.VBox(children, layout=widgets.Layout(width="100%"))
-        box.add_class("ee-app")
-        box.add_class("ee-lab")
-        return box
+        part = self._shown_unless
+        charts = columns(*([heading(view.title), view.box] for view in (self.depth, self.chart)), even=True)
+        children = [*part("form", self.form.box), *part("run", self.runline), self.status, charts]
+        children += part("platform", self.panel.box)
+        children += [] if "tabs" in self.hide else [self._tabs()]
+        children += [*part("explorer", self.below.box), *self._foot()]
+        return self._frame(children, "ee-lab")
 
     def _tabs(self) -> widgets.Tab:
         self.claim = widgets.BoundedFloatText(
@@ -199,31 +158,13 @@ class AugmentApp:
         )
         state.observe(g(lambda _: self.figures.changed(), "drawing the sensitivity"), ["sensitivity", "selected"])
         state.observe(g(lambda _: self._list(), "listing the locations"), ["anatomy"])
-        state.observe(g(lambda _: self._link(), "writing the link"), ["settings", "projector"])
-        state.observe(g(lambda _: self._dress(), "following the look"), ["theme", "projector"])
-        self.page.observe(g(lambda c: setattr(state, "theme", c.new), "following the theme"), "theme")
-        self.page.observe(g(lambda _: self._link(), "writing the link"), ["href", "query"])
+        self._follow_page()
 
     def _list(self) -> None:
         self.locations.value = html.table(self.state.anatomy)
 
-    def _link(self) -> None:
-        settings: Settings = self.state.settings
-        query = to_query(settings) | ({"projector": "1"} if self.state.projector else {})
-        self.foot.link(to_code(settings), query)
+    def _views(self) -> list[LabView]:
+        return [self.depth, self.chart, self.figures]
 
-    def _dress(self) -> None:
-        self.foot.dress()
-        for part in (self.runline, self.panel.drawing):
-            part.projector = self.state.projector
-        for view in (self.depth, self.chart, self.figures):
-            view.changed()
-        self.below.dress()
-
-
-def _missing() -> str:
-    try:
-        packages.require(*NEEDED, for_="augmenting")
-    except ImportError as error:
-        return str(error)
-    return ""
+    def _large(self) -> list:
+        return [self.runline, self.panel.drawing]

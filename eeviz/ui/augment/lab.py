@@ -5,32 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ...labs.address import parameters
 from ...labs.augment import session
-from ...labs.augment.settings import Settings, from_query
+from ...labs.augment.settings import Settings
 from ...labs.augment.state import AugmentState, Configuration, Decision, Trained
+from ..lab.facade import Lab, asked_for
+from ..page.facade import checked_parts
 from .app import PARTS, AugmentApp
 
 
-class AugmentLab:
+class AugmentLab(Lab):
     """Facade of one augment lab: plain values in and out, displayed by Jupyter.
 
     settings, phase, trained, decision, selected, code, url; start(), stop(), resume(), decide(), select(), join().
     """
 
-    def __init__(self, app: AugmentApp):
-        self._app = app
-        self.state: AugmentState = app.state
-
-    @property
-    def settings(self) -> Settings:
-        """What the form asks for."""
-        return self.state.settings
-
-    @property
-    def phase(self) -> str:
-        """One of "idle", "opening", "training", "finishing", "deciding", "stopping", "stopped", "done", "failed"."""
-        return self.state.phase
+    state: AugmentState
+    _app: AugmentApp
 
     @property
     def trained(self) -> Trained | None:
@@ -53,27 +43,6 @@ class AugmentLab:
         training = self._app.driver.training
         return None if training is None or training.run is None else training.run.result
 
-    @property
-    def explorer(self):
-        """State of the explorer below, None until a network was opened there."""
-        below = self._app.below.explorer
-        return None if below is None else below.state
-
-    @property
-    def code(self) -> str:
-        """The line that opens the lab with these settings."""
-        return self._app.foot.code_line.text
-
-    @property
-    def url(self) -> str:
-        """The address that opens the lab with these settings in Voila."""
-        return self._app.foot.url_line.text
-
-    @property
-    def widget(self):
-        """The ipywidgets box, to place it in a layout of one's own."""
-        return self._app.box
-
     def start(self) -> None:
         """Augment the form's model."""
         self._app.start()
@@ -93,20 +62,6 @@ class AugmentLab:
     def select(self, index: int) -> None:
         """Show one point of the front."""
         self._app.driver.select(index)
-
-    def join(self, timeout: float | None = None) -> None:
-        """Wait until the lab holds, at most `timeout` seconds for each of its workers."""
-        self._app.driver.join(timeout)
-
-    def close(self) -> None:
-        """Stop everything."""
-        self._app.driver.close()
-
-    def __repr__(self) -> str:
-        return f"AugmentLab({self.settings.words()}; {self.phase})"
-
-    def _repr_mimebundle_(self, **kwargs):
-        return self.widget._repr_mimebundle_(**kwargs)
 
 
 def augment_lab(
@@ -144,10 +99,7 @@ def augment_lab(
 
     Raises ValueError where they do not fit.
     """
-    if isinstance(hide, str):
-        raise ValueError("hide: expected a list of names, got one string.")
-    if unknown := sorted(set(hide) - set(PARTS)):
-        raise ValueError(f"hide: no part is called {', '.join(map(repr, unknown))}; choose of {', '.join(PARTS)}.")
+    hide = checked_parts(hide, PARTS)
     source = None
     if not isinstance(model, str):
         if calibration is None:
@@ -166,14 +118,9 @@ def augment_lab(
         worst_latency,
         fine_tune,
     )
-    settings, complaint = given, ""
-    try:
-        settings = from_query(given)
-    except ValueError as error:  # what the address asks for is untrusted: open with what the notebook asked for
-        complaint = str(error)
-    large = projector or parameters().get("projector") == "1"
+    settings, large, complaint = asked_for(given, projector)
     app = AugmentApp(
-        AugmentState(settings, projector=large), source, folder=Path(folder) if folder else _cache(), hide=tuple(hide),
+        AugmentState(settings, projector=large), source, folder=Path(folder) if folder else _cache(), hide=hide,
         complaint=complaint,
     )  # fmt: skip
     app.begin()

@@ -9,12 +9,8 @@ import ipywidgets as widgets
 from ...core.solve import tradeoff
 from ...core.table import format, metrics
 from ...core.table.policy import Policy
-from ..charts.style import Style
+from ..charts.app import App, columns
 from ..charts.view import View
-from ..page.assets import style as stylesheet
-from ..page.errors import Status, guarded
-from ..page.footer import Foot
-from ..page.page import Page
 from . import report as strips
 from .analysis import Analysis
 from .controls import Tuning, button, confidence_row, heading, history_row, pins_row, row
@@ -56,16 +52,14 @@ class LinkOf:
         return self._app.page.address(self.query)
 
 
-class ExplorerApp:
+class ExplorerApp(App):
     """Everything on the explorer's page. state is the only thing its parts share."""
 
     def __init__(self, state: ExplorerState, *, name: str = "", hide=(), complaint: str = "", inline: bool = False):
-        self.state, self.name, self.hide = state, name, tuple(hide)
-        self.status = Status()
-        self.page = Page()
+        super().__init__(state, hide)
+        self.name = name
         self._last_moved: tuple[int, ...] = ()
         self._last_time = 0.0
-        state.theme = self.page.theme
         self.link = LinkOf(self)
         self.analysis = Analysis(
             state, inline=inline, on_error=lambda error: self.status.fail(error, "refining the front")
@@ -87,14 +81,6 @@ class ExplorerApp:
         if complaint:
             self.status.fail(ValueError(complaint))
 
-    def guarded(self, fn, doing: str = ""):
-        """`fn` as a callback whose exceptions appear in the page."""
-        return guarded(self.status, fn, doing)
-
-    @property
-    def style(self) -> Style:
-        return Style(self.state.theme, self.state.projector)
-
     @property
     def now(self) -> tradeoff.Point:
         routing = self.state.routing
@@ -103,9 +89,7 @@ class ExplorerApp:
     def _compute_points(self) -> None:
         state = self.state
         records = state.records
-        self.static_points = tradeoff.static_curve(
-            state.static, state.cost, records.split, len(records), records.weight
-        )
+        self.static_points = tradeoff.static_curve(state.static, records, state.cost)
         self.pin_points = tradeoff_view.pin_points(self)
         self.shifted_points = tradeoff_view.shifted_points(self)
 
@@ -136,8 +120,6 @@ class ExplorerApp:
             self.state.look,
             "opening the report",
         )
-        self.foot = Foot(self)
-        self.code_line, self.url_line = self.foot.code_line, self.foot.url_line
         panel = [history_row(self), confidence_row(self)]
         if "tuning" not in hide:
             panel += [heading("Find thresholds"), self.tuning.box]
@@ -145,24 +127,14 @@ class ExplorerApp:
             panel += [heading("Compare"), pins_row(self), self.comparison]
         if "report" not in hide:
             panel += [heading("Report"), row(self.report_button), self.report_html]
-        column = widgets.Layout(width="100%", min_width="0", overflow="hidden")
-        first = widgets.Box([], layout=widgets.Layout(width="100%", display="grid"))
-        first.add_class("ee-first")
-        left = (
-            [] if "chart" in hide else [widgets.VBox([heading("Accuracy against cost"), self.chart.box], layout=column)]
-        )
-        first.children = (*left, widgets.VBox(panel, layout=column))
-        children = [widgets.HTML(f"<style>{stylesheet('app.css')}</style>"), self.page, self.router, self.status, first]
-        if "tabs" not in hide:
-            children.append(self._tabs())
-        if "code" not in hide:
-            children.append(self.foot)
+        chart = self._shown_unless("chart", [heading("Accuracy against cost"), self.chart.box])
+        children = [self.router, self.status, columns(*chart, panel)]
+        children += [] if "tabs" in hide else [self._tabs()]
+        children += self._foot()
         if "open" not in hide:
             self.opening = Opening(self)
             children.append(self.opening.box)
-        box = widgets.VBox(children, layout=widgets.Layout(width="100%"))
-        box.add_class("ee-app")
-        return box
+        return self._frame(children)
 
     def _tabs(self) -> widgets.Tab:
         download = button(self, "Download as CSV", "This table as a file", self._download, "writing the table")
@@ -194,8 +166,7 @@ class ExplorerApp:
         self.analysis.observe(
             g(lambda _: self.chart.changed(), "drawing the front"), ["front", "baselines", "mine_front"]
         )
-        self.page.observe(g(lambda c: setattr(state, "theme", c.new), "following the theme"), "theme")
-        self.page.observe(g(lambda _: self._link(), "writing the link"), ["href", "query"])
+        self._follow_page()
         if self.gallery is not None:
             self.gallery.observe(g(lambda c: setattr(state, "selected", c.new), "selecting a sample"), "selected")
         self._dress()

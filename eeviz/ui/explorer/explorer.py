@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from ...catalogue import Demo, load_demo
 from ...core.table.policy import Policy, Routing
 from ...core.table.records import ExitRecords
+from ..page.facade import Facade, checked_parts
 from .app import ExplorerApp
 from .link import Link, from_query
 from .state import ExplorerState, Look
@@ -15,15 +16,14 @@ PARTS = ("sliders", "lock", "switches", "boxes", "headline", "picture", "summary
 """What `hide` can take away, for teachers; "lock" leaves the controls visible but fixed."""
 
 
-class Explorer:
+class Explorer(Facade):
     """Facade of one explorer: plain values in and out, displayed by Jupyter.
 
     policy (settable), routing, records, code, url, looks; undo(), redo().
     """
 
-    def __init__(self, app: ExplorerApp):
-        self._app = app
-        self.state: ExplorerState = app.state
+    state: ExplorerState
+    _app: ExplorerApp
 
     @property
     def policy(self) -> Policy:
@@ -46,21 +46,6 @@ class Explorer:
         """Every reading of the report split, with its time and setting."""
         return self.state.looks
 
-    @property
-    def code(self) -> str:
-        """The line that brings this view back."""
-        return self._app.link.code
-
-    @property
-    def url(self) -> str:
-        """The address that brings this view back in Voila."""
-        return self._app.link.url
-
-    @property
-    def widget(self):
-        """The ipywidgets box, to place it in a layout of one's own."""
-        return self._app.box
-
     def undo(self) -> None:
         self.state.undo()
 
@@ -69,9 +54,6 @@ class Explorer:
 
     def __repr__(self) -> str:
         return f"Explorer({self.records!r}, {self.policy!r})"
-
-    def _repr_mimebundle_(self, **kwargs):
-        return self.widget._repr_mimebundle_(**kwargs)
 
 
 def explore(
@@ -119,9 +101,7 @@ def explore(
 
 
 def _state(records: ExitRecords, asked: Link, report, mine, static, shifted) -> ExplorerState:
-    unknown = sorted(set(asked.hide) - set(PARTS))
-    if unknown:
-        raise ValueError(f"hide: no part is called {', '.join(map(repr, unknown))}; choose of {', '.join(PARTS)}.")
+    checked_parts(asked.hide, PARTS)
     state = ExplorerState(
         records,
         report_source=report,

@@ -120,6 +120,7 @@ class Gallery(anywidget.AnyWidget):
                     "kept": bool(k == records.exits_count - 1 or routing.kept[k]),
                     "total": len(index),
                     "right": int(routing.right[index].sum()),
+                    "right_share": _share_right(records, routing, index),
                     "index": chosen.tolist(),
                     "true": records.label[chosen].tolist(),
                     "said": records.predicted[chosen, k].tolist(),
@@ -175,6 +176,12 @@ class Gallery(anywidget.AnyWidget):
             raise ValueError(f"the page asked for a picture outside 0 to {len(self.records) - 1}.")
         pictures = np.ascontiguousarray(self.records.thumbnails[index])
         self.send({"kind": "pictures", "revision": self._revision, "index": index.tolist()}, buffers=[pictures.data])
+
+
+def _share_right(records: ExitRecords, routing: Routing, index: np.ndarray) -> float | None:
+    """Of the samples `index`, answered right as their weights count; None where they count nothing."""
+    units = records.units[index]
+    return float(routing.right[index] @ units / units.sum()) if units.sum() else None
 
 
 def _same_pictures(a: ExitRecords, b: ExitRecords) -> bool:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import numpy as np
-from traitlets import Any, Bool, HasTraits, Instance, Int, Tuple, Unicode, observe
+from traitlets import Any, Bool, Instance, Int, Tuple, Unicode, observe
 
 from ...core.table.calibration import fit_temperature
 from ...core.table.metrics import threshold_for_share
 from ...core.table.policy import Policy, Routing, check, route
 from ...core.table.records import ExitRecords
-
-HISTORY = 200
+from ...labs.state import History
 
 
 @dataclass(frozen=True)
@@ -34,7 +32,7 @@ class Look:
     setting: Setting
 
 
-class ExplorerState(HasTraits):
+class ExplorerState(History):
     """Current values of one explorer; every value is immutable and replaced whole, under one lock.
 
     source : records of the tuning split as given; report_source : of the report split, or None.
@@ -56,15 +54,8 @@ class ExplorerState(HasTraits):
     looks = Tuple()
     report_open = Bool(False)
     selected = Int(None, allow_none=True)
-    projector = Bool(False)
-    theme = Unicode("light")
-    can_undo = Bool(False)
-    can_redo = Bool(False)
 
     def __init__(self, source: ExitRecords, *, policy: Policy | None = None, measure=None, calibrated=None, **traits):
-        self.lock = threading.RLock()
-        self._undo: list[Setting] = []
-        self._redo: list[Setting] = []
         self._temperatures: dict[int, tuple[float, ...]] = {}
         traits.setdefault("cost", "macs" if "macs" in source.costs else next(iter(source.costs)))
         super().__init__(source=source, **traits)
@@ -128,14 +119,14 @@ class ExplorerState(HasTraits):
         """Replace the network under view; history, pins, looks and everything about the old one go."""
         with self.lock:
             fresh = ExplorerState(source, report_source=report)
-            self._undo, self._redo, self._temperatures = [], [], {}
+            self._temperatures = {}
             with self.hold_trait_notifications():
                 self.static, self.shifted_source, self.mine_source, self.report_source = (), (), None, report
                 self.source, self.records = source, fresh.records
                 self.measure, self.calibrated = fresh.measure, fresh.calibrated
                 self.cost, self.policy, self.routing = fresh.cost, fresh.policy, fresh.routing
                 self.pins, self.looks, self.report_open, self.selected = {}, (), False, None
-                self._flags()
+                self._forget()
 
     def pin(self, name: str) -> None:
         """Keep the current setting under a name, "A" or "B"."""
@@ -148,14 +139,6 @@ class ExplorerState(HasTraits):
         with self.lock:
             if self.pins[name] != self.setting:
                 self._apply(self.pins[name], True)
-
-    def undo(self) -> None:
-        """Back to the setting before the last change; nothing when there is none."""
-        self._travel(self._undo, self._redo)
-
-    def redo(self) -> None:
-        """Forward again after undo."""
-        self._travel(self._redo, self._undo)
 
     def look(self) -> None:
         """Open the report split for the current setting and log the reading."""
@@ -177,30 +160,23 @@ class ExplorerState(HasTraits):
             return source
         return source.with_confidence(self.measure, self.temperatures() if self.calibrated else None)
 
-    def _travel(self, back: list[Setting], forth: list[Setting]) -> None:
-        with self.lock:
-            if back:
-                here = self.setting
-                setting = back.pop()
-                self._apply(setting, False)
-                forth.append(here)
-                self._flags()
+    def _shown(self) -> Setting:
+        return self.setting
+
+    def _restore(self, value: Setting) -> None:
+        self._apply(value, False)
 
     def _apply(self, setting: Setting, remember: bool) -> None:
         same = (setting.measure, setting.calibrated) == (self.measure, self.calibrated)
         records = self.records if same else self._made(self.source, setting.measure, setting.calibrated)
         routing = route(records, setting.policy, self.cost)
         if remember:
-            self._undo = [*self._undo[-HISTORY:], self.setting]
-            self._redo = []
+            self._remember()
         with self.hold_trait_notifications():
             self.report_open = False
             self.measure, self.calibrated, self.records = setting.measure, setting.calibrated, records
             self.policy, self.routing = setting.policy, routing
             self._flags()
-
-    def _flags(self) -> None:
-        self.can_undo, self.can_redo = bool(self._undo), bool(self._redo)
 
     def _made(self, source: ExitRecords, measure: str | None = None, calibrated: bool | None = None) -> ExitRecords:
         measure = self.measure if measure is None else measure

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import tempfile
 from html import escape
-from pathlib import Path
 
 import ipywidgets as widgets
 
 from ...labs.hardware import session
 from ...labs.hardware.bits import AMOUNTS
 from ...labs.hardware.networks import Networks
-from ...labs.hardware.settings import COSTS, Settings, hardware_words, to_code, to_query, word
+from ...labs.hardware.settings import COSTS, hardware_words, word
 from ...labs.hardware.state import HardwareState
-from ...launch import packages
-from ..charts.style import Style
+from ..charts.app import columns
 from ..explorer.controls import button, heading, row
+from ..lab.app import LabApp, missing
 from ..lab.embedded import Embedded
 from ..lab.view import LabView
-from ..page.assets import style as stylesheet
-from ..page.errors import Status, guarded, in_words
-from ..page.footer import Foot
-from ..page.page import Page
+from ..page.errors import in_words
 from . import html, tables
 from .driver import Driver
 from .form import Form
@@ -33,17 +28,13 @@ from .views import bits, chosen, depth, fronts, shares
 PARTS = ("form", "bits", "tabs", "explorer", "code")
 """What `hide` can take away, for teachers."""
 
-NEEDED = ("torch", "fvcore", "safetensors")
 
-
-class HardwareApp:
+class HardwareApp(LabApp):
     """Everything on the lab's page. state is the only thing its parts share."""
 
     def __init__(self, state: HardwareState, networks: Networks, *, hide=(), complaint: str = "", inline: bool = False):
-        self.state, self.networks, self.hide = state, networks, tuple(hide)
-        self.status, self.page = Status(), Page()
-        state.theme = self.page.theme
-        self.missing = _missing()
+        super().__init__(state, hide)
+        self.networks, self.missing = networks, missing("measuring bits")
         self.networks_offered, unread = _offered(networks)
         self.driver = Driver(state, self.status, networks, inline=inline)
         self.form, self.runline, self.hostline, self.below = Form(self), RunLine(self), HostLine(self), Embedded(self)
@@ -68,14 +59,6 @@ class HardwareApp:
             self.status.fail(ValueError(complaint or unread))
 
     # -- what parts ask of the app ----------------------------------------------------------------------------------
-    def guarded(self, fn, doing: str = ""):
-        """`fn` as a callback whose exceptions appear in the page."""
-        return guarded(self.status, fn, doing)
-
-    @property
-    def style(self) -> Style:
-        return Style(self.state.theme, self.state.projector)
-
     # -- buttons ----------------------------------------------------------------------------------------------------
     def measure(self) -> None:
         self.driver.rounding.measure()
@@ -92,9 +75,6 @@ class HardwareApp:
     def stop_clock(self) -> None:
         self.driver.stop_looking()
 
-    def stop(self) -> None:
-        self.driver.stop()
-
     def explore(self) -> None:
         """Open the records of the network in the explorer below, charged with the accelerator's costs."""
         records, policy, report = self._shown()
@@ -110,10 +90,7 @@ class HardwareApp:
     def download_records(self) -> None:
         """What every exit answers, with the accelerator's costs."""
         records, _, _ = self._shown()
-        with tempfile.TemporaryDirectory(prefix="eeviz-") as folder:
-            path = Path(folder) / "records.npz"
-            records.save(path)
-            self.page.download("records.npz", path.read_bytes())
+        self.download_table(records)
 
     def export(self) -> None:
         """The network as int8 files, compared with the rounding on show."""
@@ -137,14 +114,6 @@ class HardwareApp:
         return views + ([] if "tabs" in self.hide else [self.chosen])
 
     def _box(self) -> widgets.VBox:
-        hide = self.hide
-        column = widgets.Layout(width="100%", min_width="0", overflow="hidden")
-        first = widgets.Box([], layout=widgets.Layout(width="100%", display="grid"))
-        first.add_class("ee-first")
-        first.add_class("ee-even")
-        first.children = tuple(
-            widgets.VBox([heading(view.title), view.box], layout=column) for view in (self.shares, self.fronts)
-        )
         self.explore_button = button(
             self, "Open in the explorer", "Its records and thresholds, charged with these costs, below", self.explore,
             "opening the explorer",
@@ -157,22 +126,15 @@ class HardwareApp:
             self, "Download int8 (ONNX)", "Segments and exits for onnxruntime, compared with the network rounded to 8/8",
             self.export, "writing int8 files",
         )  # fmt: skip
-        self.foot = Foot(self)
-        children = [widgets.HTML(f"<style>{stylesheet('app.css')}</style>"), self.page]
-        children += [] if "form" in hide else [self.form.box]
-        children += [self.hostline, self.status, self.doing, self.strip, self.notes]
-        children += [widgets.VBox([heading(self.depth.title), self.depth.box], layout=column), first]
+        part = self._shown_unless
+        children = [*part("form", self.form.box), self.hostline, self.status, self.doing, self.strip, self.notes]
+        children += [columns([heading(self.depth.title), self.depth.box]).children[0]]
+        children += [columns(*([heading(view.title), view.box] for view in (self.shares, self.fronts)), even=True)]
         children += [row(self.explore_button, self.records_button, self.int8_button, self.onward)]
-        children += (
-            [] if "bits" in hide else [heading("Fewer bits"), self.runline, row(self.amount), self.bits.box, self.pairs]
-        )
-        children += [] if "tabs" in hide else [self._tabs()]
-        children += [] if "explorer" in hide else [self.below.box]
-        children += [] if "code" in hide else [self.foot]
-        box = widgets.VBox(children, layout=widgets.Layout(width="100%"))
-        box.add_class("ee-app")
-        box.add_class("ee-lab")
-        return box
+        children += part("bits", heading("Fewer bits"), self.runline, row(self.amount), self.bits.box, self.pairs)
+        children += [] if "tabs" in self.hide else [self._tabs()]
+        children += [*part("explorer", self.below.box), *self._foot()]
+        return self._frame(children, "ee-lab")
 
     def _tabs(self) -> widgets.Tab:
         self.sort = widgets.Dropdown(
@@ -216,12 +178,11 @@ class HardwareApp:
         state.observe(chosen_, ["fronts", "settings"])
         state.observe(g(lambda _: self.bits.changed(), "drawing the bits"), ["rounded"])
         state.observe(g(lambda _: self._list(), "listing"), ["reading", "machines", "rounded"])
-        state.observe(g(lambda _: self._link(), "writing the link"), ["settings", "projector", "subject"])
-        state.observe(g(lambda _: self._dress(), "following the look"), ["theme", "projector"])
-        self.page.observe(g(lambda c: setattr(state, "theme", c.new), "following the theme"), "theme")
+        state.observe(g(lambda _: self._link(), "writing the link"), ["subject"])
+        self._follow_page()
         self.page.observe(g(lambda _: self._again(), "sending the page again"), "href")
         self.page.observe(g(lambda _: self.depth.changed(), "following the width"), "width")
-        self.page.observe(g(lambda _: self._link(), "writing the link"), ["href", "query", "host"])
+        self.page.observe(g(lambda _: self._link(), "writing the link"), ["host"])
 
     def _again(self) -> None:
         """The page has been drawn: what was set while it was on its way may have been lost, so it is sent once more."""
@@ -266,17 +227,11 @@ class HardwareApp:
         self.pairs.value = tables.bits(state.rounded, state.settings, exits)
 
     def _link(self) -> None:
-        settings: Settings = self.state.settings
-        query = to_query(settings) | ({"projector": "1"} if self.state.projector else {})
-        self.foot.link(to_code(settings), query)
-        self.onward.value = html.onward(settings, self.page.host, self.state.subject)
+        super()._link()
+        self.onward.value = html.onward(self.state.settings, self.page.host, self.state.subject)
 
-    def _dress(self) -> None:
-        self.foot.dress()
-        self.runline.projector = self.hostline.projector = self.state.projector
-        for view in self._views():
-            view.changed()
-        self.below.dress()
+    def _large(self) -> list:
+        return [self.runline, self.hostline]
 
 
 def _offered(networks: Networks) -> tuple[list[tuple[str, str]], str]:
@@ -286,11 +241,3 @@ def _offered(networks: Networks) -> tuple[list[tuple[str, str]], str]:
     except (ImportError, OSError, RuntimeError, ValueError) as error:
         networks.forget()
         return networks.options(), f"The stored searches cannot be read. {in_words(error)}"
-
-
-def _missing() -> str:
-    try:
-        packages.require(*NEEDED, for_="measuring bits")
-    except ImportError as error:
-        return str(error)
-    return ""

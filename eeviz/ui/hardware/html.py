@@ -13,8 +13,8 @@ from ...labs.hardware.settings import FLOAT, Settings, drop_words, own_words, pa
 from ...labs.hardware.state import Fronts, HardwareState, Reading
 from ...labs.hardware.subject import Subject
 from ...labs.search.settings import Settings as SearchSettings
-from ...labs.search.settings import to_code as search_code
-from ...labs.search.settings import to_query as search_query
+from ...labs.settings import to_code as search_code
+from ...labs.settings import to_query as search_query
 
 SEARCHED = 24
 """Evaluations of the short search that the page leads to."""

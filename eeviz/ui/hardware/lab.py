@@ -10,35 +10,25 @@ from ...core.network.plan import Plan
 from ...core.table.records import ExitRecords
 from ...hardware.clock import Clocked
 from ...hardware.provider import as_workload
-from ...labs.address import parameters
 from ...labs.hardware.bits import AMOUNTS
 from ...labs.hardware.networks import Networks
-from ...labs.hardware.settings import OWN, Settings, from_query
+from ...labs.hardware.settings import OWN, Settings
 from ...labs.hardware.state import Fronts, HardwareState, Reading
 from ...labs.hardware.subject import Subject
+from ..lab.facade import Lab, asked_for
+from ..page.facade import checked_parts
 from .app import PARTS, HardwareApp
 
 
-class HardwareLab:
+class HardwareLab(Lab):
     """Facade of one hardware lab: plain values in and out, displayed by Jupyter.
 
     settings, phase, reading, fronts, machines, rounded, clocked, trained, code, url; look(), measure(), fine_tune(), stop(),
     undo(), redo(), join().
     """
 
-    def __init__(self, app: HardwareApp):
-        self._app = app
-        self.state: HardwareState = app.state
-
-    @property
-    def settings(self) -> Settings:
-        """What is asked for."""
-        return self.state.settings
-
-    @property
-    def phase(self) -> str:
-        """One of "idle", "opening", "looking", "solving", "stopped", "done", "failed"."""
-        return self.state.phase
+    state: HardwareState
+    _app: HardwareApp
 
     @property
     def reading(self) -> Reading | None:
@@ -71,27 +61,6 @@ class HardwareLab:
         found = self._app.driver.rounding.trained
         return {key: one.network for key, one in found.items() if one.network is not None}
 
-    @property
-    def explorer(self):
-        """State of the explorer below, None until the network was opened there."""
-        below = self._app.below.explorer
-        return None if below is None else below.state
-
-    @property
-    def code(self) -> str:
-        """The line that opens the lab with these settings."""
-        return self._app.foot.code_line.text
-
-    @property
-    def url(self) -> str:
-        """The address that opens the lab with these settings in Voila."""
-        return self._app.foot.url_line.text
-
-    @property
-    def widget(self):
-        """The ipywidgets box, to place it in a layout of one's own."""
-        return self._app.box
-
     def look(self, **changes) -> None:
         """Ask for other settings by name, as in `hardware_lab`. Raises ValueError in words."""
         self._app.driver.look(replace(self.settings, **changes))
@@ -104,31 +73,16 @@ class HardwareLab:
         """Train on at the bits of the settings, with the rounding, on `count` training images (0: all), then answer."""
         self._app.driver.rounding.fine_tune(count)
 
-    def stop(self) -> None:
-        """End what is running."""
-        self._app.stop()
-
     def undo(self) -> None:
         self._app.driver.undo()
 
     def redo(self) -> None:
         self._app.driver.redo()
 
-    def join(self, timeout: float | None = None) -> None:
-        """Wait until the lab holds, at most `timeout` seconds for each of its workers."""
-        self._app.driver.join(timeout)
-
-    def close(self) -> None:
-        """Stop everything."""
-        self._app.driver.close()
-
     def __repr__(self) -> str:
         subject = self.state.subject
         bits = "" if subject is None else subject.bits_words(self.settings)
         return f"HardwareLab({self.settings.words(bits)}; {self.phase})"
-
-    def _repr_mimebundle_(self, **kwargs):
-        return self.widget._repr_mimebundle_(**kwargs)
 
 
 def hardware_lab(
@@ -163,25 +117,17 @@ def hardware_lab(
     Raises ValueError where they do not fit; a network with layers that have no rule, or that does not fit its records, is
     told in the page, with a demo in its place.
     """
-    if isinstance(hide, str):
-        raise ValueError("hide: expected a list of names, got one string.")
-    if unknown := sorted(set(hide) - set(PARTS)):
-        raise ValueError(f"hide: no part is called {', '.join(map(repr, unknown))}; choose of {', '.join(PARTS)}.")
+    hide = checked_parts(hide, PARTS)
     given, complaint = None, ""
     if not isinstance(network, str):
         try:
             given = own_network(network, records, data, calibration, training)
         except ValueError as error:  # in the page, where whoever opens it looks
             complaint, network = f"Your network cannot be shown, a demo is: {error}", "fashion"
-    wanted = settings = Settings(OWN if given else network, accelerator, bits, head_bits, cost, max_drop)
-    try:
-        settings = from_query(wanted)
-    except ValueError as error:  # what the address asks for is untrusted: open with what the notebook asked for
-        complaint = complaint or str(error)
-    large = projector or parameters().get("projector") == "1"
-    app = HardwareApp(
-        HardwareState(settings, projector=large), Networks(given, store), hide=tuple(hide), complaint=complaint
-    )
+    wanted = Settings(OWN if given else network, accelerator, bits, head_bits, cost, max_drop)
+    settings, large, misfit = asked_for(wanted, projector)
+    complaint = complaint or misfit
+    app = HardwareApp(HardwareState(settings, projector=large), Networks(given, store), hide=hide, complaint=complaint)
     app.driver.look(tell=not complaint)
     return HardwareLab(app)
 

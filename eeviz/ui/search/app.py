@@ -1,4 +1,4 @@
-"""LabApp: assembles the search lab around one state and keeps its parts in step. Nothing is computed or drawn here."""
+"""SearchApp: assembles the search lab around one state and keeps its parts in step. Nothing is computed or drawn here."""
 
 from __future__ import annotations
 
@@ -9,16 +9,13 @@ import ipywidgets as widgets
 from ...core.solve.tradeoff import Point
 from ...labs.search import exports
 from ...labs.search.openings import Openings
-from ...labs.search.settings import to_code, to_query
 from ...labs.search.state import SearchState
 from ...labs.search.tuner import Tuner, archive
-from ..charts.style import Style
+from ...labs.settings import to_code
+from ..charts.app import columns
 from ..explorer.controls import button, heading, row
+from ..lab.app import LabApp
 from ..lab.view import LabView
-from ..page.assets import style as stylesheet
-from ..page.errors import Status, guarded
-from ..page.footer import Foot
-from ..page.page import Page
 from .below import Below
 from .candidate import CandidatePanel
 from .compare import Compare
@@ -34,13 +31,12 @@ PARTS = ("form", "saved", "run", "network", "tabs", "explorer", "code")
 TAB_TITLES = ("Candidates", progress.CHART.title, surrogates.CHART.title, "A and B")
 
 
-class LabApp:
+class SearchApp(LabApp):
     """Everything on the lab's page. state is the only thing its parts share."""
 
     def __init__(self, state: SearchState, openings: Openings, *, hide=(), complaint: str = "", inline: bool = False):
-        self.state, self.hide, self.store = state, tuple(hide), openings.given
-        self.status, self.page = Status(), Page()
-        state.theme = self.page.theme
+        super().__init__(state, hide)
+        self.store = openings.given
         self.missing = openings.missing()
         self.driver = Driver(state, self.status, openings, inline=inline)
         self.tuner = Tuner(self, inline=inline)
@@ -60,14 +56,6 @@ class LabApp:
             self.status.fail(ValueError(complaint))
 
     # -- what parts ask of the app ----------------------------------------------------------------------------------
-    def guarded(self, fn, doing: str = ""):
-        """`fn` as a callback whose exceptions appear in the page."""
-        return guarded(self.status, fn, doing)
-
-    @property
-    def style(self) -> Style:
-        return Style(self.state.theme, self.state.projector)
-
     @property
     def spaces(self) -> dict:
         """method -> SearchSpace of the search on show."""
@@ -90,9 +78,6 @@ class LabApp:
             self.driver.show(self.state.saved[0], keep_form=True)
 
     # -- buttons ----------------------------------------------------------------------------------------------------
-    def start(self) -> None:
-        self.driver.start(self.form.read())
-
     def step(self) -> None:
         if self.driver.race is None:
             self.driver.start(self.form.read(), rounds=1)
@@ -105,9 +90,6 @@ class LabApp:
     def resume(self) -> None:
         self.state.settings = self.form.read()
         self.driver.resume()
-
-    def stop(self) -> None:
-        self.driver.stop()
 
     def explore(self) -> None:
         """Open the selected candidate's records in the explorer below."""
@@ -145,28 +127,13 @@ class LabApp:
 
     # -- the page ---------------------------------------------------------------------------------------------------
     def _box(self) -> widgets.VBox:
-        hide = self.hide
-        column = widgets.Layout(width="100%", min_width="0", overflow="hidden")
-        first = widgets.Box([], layout=widgets.Layout(width="100%", display="grid"))
-        first.add_class("ee-first")
-        left = widgets.VBox([heading("Accuracy against cost, live"), self.chart.box], layout=column)
-        right = () if "network" in hide else (widgets.VBox([self.panel.box], layout=column),)
-        first.children = (left, *right)
-        self.foot = Foot(self)
-        self.code_line, self.url_line = self.foot.code_line, self.foot.url_line
-        css = widgets.HTML(f"<style>{stylesheet('app.css')}</style>")
-        children = [css, self.page]
-        children += [] if "form" in hide else [self.form.box]
-        children += [] if "run" in hide else [self.runline]
-        children += [] if "saved" in hide else [self.form.saved_row]
-        children += [self.status, first]
-        children += [] if "tabs" in hide else [self._tabs()]
-        children += [] if "explorer" in hide else [self.below.box]
-        children += [] if "code" in hide else [self.foot]
-        box = widgets.VBox(children, layout=widgets.Layout(width="100%"))
-        box.add_class("ee-app")
-        box.add_class("ee-lab")
-        return box
+        part = self._shown_unless
+        chart = [heading("Accuracy against cost, live"), self.chart.box]
+        children = [*part("form", self.form.box), *part("run", self.runline), *part("saved", self.form.saved_row)]
+        children += [self.status, columns(chart, *part("network", [self.panel.box]))]
+        children += [] if "tabs" in self.hide else [self._tabs()]
+        children += [*part("explorer", self.below.box), *self._foot()]
+        return self._frame(children, "ee-lab")
 
     def _tabs(self) -> widgets.Tab:
         csv = button(
@@ -206,10 +173,7 @@ class LabApp:
         state.observe(g(lambda _: self._chosen_changed(), "showing the selection"), ["selected"])
         state.observe(g(lambda _: self.chart.changed(), "drawing the pins"), ["pins", "tuned"])
         state.observe(g(lambda _: self.charts[0].changed(), "drawing the errors"), ["budget"])
-        state.observe(g(lambda _: self._link(), "writing the link"), ["settings", "projector"])
-        state.observe(g(lambda _: self._dress(), "following the look"), ["theme", "projector"])
-        self.page.observe(g(lambda c: setattr(state, "theme", c.new), "following the theme"), "theme")
-        self.page.observe(g(lambda _: self._link(), "writing the link"), ["href", "query"])
+        self._follow_page()
         self.table.observe(g(lambda c: self._row_chosen(c.new), "selecting a candidate"), "chosen")
 
     def _news(self) -> None:
@@ -257,15 +221,11 @@ class LabApp:
             raise ValueError(f"candidate {candidate} has no network to show: it failed, or breaks a constraint.")
         self.driver.select(method, candidate, point)
 
-    def _link(self) -> None:
-        settings = self.state.settings
-        query = to_query(settings) | ({"projector": "1"} if self.state.projector else {})
-        self.foot.link(to_code(settings, self.store), query)
+    def _code(self) -> str:
+        return to_code(self.state.settings, store=self.store)
 
-    def _dress(self) -> None:
-        self.foot.dress()
-        for part in (self.runline, self.panel.drawing, self.table, self.compare.drawing):
-            part.projector = self.state.projector
-        for view in (self.chart, *self.charts):
-            view.changed()
-        self.below.dress()
+    def _views(self) -> list[LabView]:
+        return [self.chart, *self.charts]
+
+    def _large(self) -> list:
+        return [self.runline, self.panel.drawing, self.table, self.compare.drawing]

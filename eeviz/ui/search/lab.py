@@ -5,32 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ...labs.address import parameters
 from ...labs.search.openings import Openings
-from ...labs.search.settings import Settings, from_query
+from ...labs.search.settings import Settings
 from ...labs.search.state import SearchState, Selection
-from .app import PARTS, LabApp
+from ..lab.facade import Lab, asked_for
+from ..page.facade import checked_parts
+from .app import PARTS, SearchApp
 
 
-class SearchLab:
+class SearchLab(Lab):
     """Facade of one search lab: plain values in and out, displayed by Jupyter.
 
     settings, phase, snapshots, selected, code, url; start(), pause(), step(), resume(), stop(), select(), join().
     """
 
-    def __init__(self, app: LabApp):
-        self._app = app
-        self.state: SearchState = app.state
-
-    @property
-    def settings(self) -> Settings:
-        """What the form asks for."""
-        return self.state.settings
-
-    @property
-    def phase(self) -> str:
-        """ "idle", "opening", "running", "pausing", "paused", "stopping", "stopped", "done" or "failed"."""
-        return self.state.phase
+    state: SearchState
+    _app: SearchApp
 
     @property
     def snapshots(self) -> dict:
@@ -48,27 +38,6 @@ class SearchLab:
         """The candidate on show: method, candidate, genome, policy, figures."""
         return self.state.selected
 
-    @property
-    def explorer(self):
-        """State of the explorer below, None until a candidate was opened there."""
-        below = self._app.below.explorer
-        return None if below is None else below.state
-
-    @property
-    def code(self) -> str:
-        """The line that opens the lab with these settings."""
-        return self._app.code_line.text
-
-    @property
-    def url(self) -> str:
-        """The address that opens the lab with these settings in Voila."""
-        return self._app.url_line.text
-
-    @property
-    def widget(self):
-        """The ipywidgets box, to place it in a layout of one's own."""
-        return self._app.box
-
     def start(self) -> None:
         """Begin the search of the form's settings; one that the store knows is taken up."""
         self._app.start()
@@ -85,27 +54,9 @@ class SearchLab:
         """Go on with the search on show."""
         self._app.resume()
 
-    def stop(self) -> None:
-        """End the search; what it found is in the store."""
-        self._app.stop()
-
-    def join(self, timeout: float | None = None) -> None:
-        """Wait until the search holds, at most `timeout` seconds."""
-        self._app.driver.join(timeout)
-
     def select(self, method: str, candidate: int, point: int) -> None:
         """Select an operating point of a candidate."""
         self._app.driver.select(method, candidate, point)
-
-    def close(self) -> None:
-        """Stop, and close the store."""
-        self._app.driver.close()
-
-    def __repr__(self) -> str:
-        return f"SearchLab({self.settings.words()}; {self.phase})"
-
-    def _repr_mimebundle_(self, **kwargs):
-        return self.widget._repr_mimebundle_(**kwargs)
 
 
 def search_lab(
@@ -137,19 +88,11 @@ def search_lab(
 
     Raises ValueError where they do not fit.
     """
-    if isinstance(hide, str) or isinstance(methods, str):
-        raise ValueError("hide and methods: expected lists of names, got one string.")
-    if unknown := sorted(set(hide) - set(PARTS)):
-        raise ValueError(f"hide: no part is called {', '.join(map(repr, unknown))}; choose of {', '.join(PARTS)}.")
+    if isinstance(methods, str):
+        raise ValueError(f'methods: expected a list of names such as ["{methods}"], got one string.')
+    hide = checked_parts(hide, PARTS)
     given = Settings(dataset, space, tuple(methods), cost, max_cost, max_worst, evaluations, seconds, seed, hardware)
-    settings, complaint = given, ""
-    try:
-        settings = from_query(given)
-    except ValueError as error:  # what the address asks for is untrusted: open with what the notebook asked for
-        complaint = str(error)
-    large = projector or parameters().get("projector") == "1"
-    app = LabApp(
-        SearchState(settings, projector=large), Openings(store, evaluator), hide=tuple(hide), complaint=complaint
-    )
+    settings, large, complaint = asked_for(given, projector)
+    app = SearchApp(SearchState(settings, projector=large), Openings(store, evaluator), hide=hide, complaint=complaint)
     app.open_last()
     return SearchLab(app)

@@ -88,7 +88,7 @@ function render({ model, el }) {
     const filtered = model.get("of_class") !== null || model.get("outcome") !== "all";
     const what = filtered ? "of these leave here" : "samples leave here";
     say(r.name, name);
-    const right = data.total && model.get("outcome") === "all" ? `, ${percent(data.right / data.total)} of them right` : "";
+    const right = data.right_share !== null && model.get("outcome") === "all" ? `, ${percent(data.right_share)} of them right` : "";
     say(r.count, data.kept ? `${whole(data.total)} ${what}${right}` : "removed");
     r.strip.setAttribute("aria-label", `${name}: ${whole(data.total)} ${what}${right}; ${data.index.length} shown, easy to hard`);
     say(r.none, data.total ? "" : data.kept ? "None." : "");

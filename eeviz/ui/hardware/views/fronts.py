@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ....core.table import format
+from ....core.table.metrics import own_accuracy
 from ....labs.hardware.settings import COSTS, drop_words, word
 from ...charts.traces import Drawing, scatter
 from ...charts.view import Chart
@@ -73,7 +74,7 @@ def _final(state, style) -> dict:
 
 def final_of(fronts) -> float:
     """Accuracy of the final classifier on the front's samples."""
-    return float(fronts.records.correct[:, -1].mean())
+    return float(own_accuracy(fronts.records)[-1])
 
 
 def reach(fronts) -> list[float]:
