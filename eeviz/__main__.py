@@ -34,7 +34,15 @@ def main(argv: list[str] | None = None) -> int:
     try:
         if arguments.venv and not _runs_in(arguments.venv):
             return _in_venv(arguments)
-        commands = {"run": _run, "lab": _lab, "test": _test, "install": _install, "status": _status, "search": _search, "data": _data}
+        commands = {
+            "run": _run,
+            "lab": _lab,
+            "test": _test,
+            "install": _install,
+            "status": _status,
+            "search": _search,
+            "data": _data,
+        }
         return commands[arguments.command](arguments)
     except (environment.InstallError, serve.ServeError) as error:
         print(error, file=sys.stderr)

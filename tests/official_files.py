@@ -121,7 +121,9 @@ def matlab(arrays: dict[str, np.ndarray], packed: bool = False, order: str = "<"
     for name, array in arrays.items():
         inner = element(6, struct.pack(f"{order}II", 9, 0), order)
         inner += element(5, struct.pack(f"{order}{array.ndim}i", *array.shape), order)
-        inner += struct.pack(f"{order}HH", *((1, len(name)) if order == "<" else (len(name), 1))) + name.encode().ljust(4, b"\0")
+        inner += struct.pack(f"{order}HH", *((1, len(name)) if order == "<" else (len(name), 1))) + name.encode().ljust(
+            4, b"\0"
+        )
         inner += element(2, array.astype(np.uint8).tobytes(order="F"), order)
         whole = element(14, inner, order)
         if packed:

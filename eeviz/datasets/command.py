@@ -11,7 +11,9 @@ from .get import ABOUT, downloading, state
 
 def add_arguments(parser) -> None:
     """What the command takes, on an argparse parser."""
-    parser.add_argument("name", nargs="?", metavar="NAME", help=f"one of {', '.join(ABOUT)}; without it, all are listed")
+    parser.add_argument(
+        "name", nargs="?", metavar="NAME", help=f"one of {', '.join(ABOUT)}; without it, all are listed"
+    )
     parser.add_argument("--download", action="store_true", help="get it from its official source, verified")
 
 

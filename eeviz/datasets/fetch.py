@@ -69,7 +69,9 @@ def fetching(name: str, files: Sequence[Remote]) -> Iterator[Progress]:
     except ValueError as error:
         raise ValueError(f"what was sent is not the official {name} data: {error}") from error
     except OSError as error:  # requests' exceptions and a full disk alike
-        raise FileNotFoundError(f"{name} could not be downloaded: {_why(error, host)}. {advice(name, name, files, tried=True)}") from error
+        raise FileNotFoundError(
+            f"{name} could not be downloaded: {_why(error, host)}. {advice(name, name, files, tried=True)}"
+        ) from error
     finally:
         for path in made:  # empty ones only
             with contextlib.suppress(OSError):

@@ -77,7 +77,9 @@ class State:
             return f"{', '.join(dict.fromkeys(self.places.values()))}{size}"
         there = [split for split, place in self.places.items() if place]
         begun = f", {self.bytes_begun / 1e6:.0f} MB of it begun" if self.bytes_begun else ""
-        return f"{'only ' + ' and '.join(there) if there else 'not there'}; {self.about.megabytes} MB to download{begun}"
+        return (
+            f"{'only ' + ' and '.join(there) if there else 'not there'}; {self.about.megabytes} MB to download{begun}"
+        )
 
 
 def state(name: str) -> State:
@@ -93,7 +95,7 @@ def state(name: str) -> State:
         found = next(source.candidates(name, split), None)
         places[split] = str(found.place) if found else ""
         if found:
-            files |= {path: None for path in found.files or (found.place,)}
+            files |= dict.fromkeys(found.files or (found.place,))
     if name == "fashion-mnist":  # its other splits ship
         places |= {split: place or "ships with eeviz" for split, place in places.items() if split != "train"}
     first = next((split for split, place in places.items() if not place), None)

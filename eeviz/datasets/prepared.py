@@ -66,7 +66,9 @@ def mosaic(path: Path) -> np.ndarray:
     with in_words(path, "a picture"), Image.open(path, formats=("WEBP", "PNG")) as picture:
         size = picture.size[::-1]
         if any(side % _SIDE or not 0 < side <= _SIDE * _ACROSS for side in size):
-            raise ValueError(f"{path}: {size} pixels are no whole number of tiles of {_SIDE} x {_SIDE}, 100 x 100 at most.")
+            raise ValueError(
+                f"{path}: {size} pixels are no whole number of tiles of {_SIDE} x {_SIDE}, 100 x 100 at most."
+            )
         pixels = np.asarray(picture.convert("RGB"))
     rows, across = (side // _SIDE for side in size)
     return pixels.reshape(rows, _SIDE, across, _SIDE, 3).transpose(0, 2, 1, 3, 4).reshape(-1, _SIDE, _SIDE, 3)

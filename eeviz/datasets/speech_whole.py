@@ -122,7 +122,9 @@ def _wanted(name: str) -> bool:
 
 
 def _split(name: str, lists: dict[str, frozenset[str]]) -> str:
-    return next((split for split, own in zip(("validation", "test"), LISTS, strict=True) if name in lists[own]), "train")
+    return next(
+        (split for split, own in zip(("validation", "test"), LISTS, strict=True) if name in lists[own]), "train"
+    )
 
 
 def _task(found: _Found, split: str, place: Path) -> Clips:

@@ -55,7 +55,8 @@ def strangers(name: str, folders: Iterable[Folder]) -> list[str]:
     said = []
     for pattern, words in _KNOWN.get(name, ()):
         found = next(
-            (folder.path / own for folder in folders for own in sorted(folder.names) if re.fullmatch(pattern, own)), None
+            (folder.path / own for folder in folders for own in sorted(folder.names) if re.fullmatch(pattern, own)),
+            None,
         )
         if found:
             said.append(f"{found} is {words}.")

@@ -73,7 +73,9 @@ def test_a_download_is_verified_reported_and_not_repeated(server, folder):
 
 
 def test_what_broke_off_goes_on_where_it_stopped(server, folder):
-    with pytest.raises(FileNotFoundError, match="connection to 127.0.0.1 broke off; what has come is kept. Try again"):
+    with pytest.raises(
+        FileNotFoundError, match=r"connection to 127\.0\.0\.1 broke off; what has come is kept\. Try again"
+    ):
         fetch.fetch("set", [remote(server, "/cut")])
     assert [p.name for p in folder.iterdir()] == ["file.bin.part"]
     begun = (folder / "file.bin.part").stat().st_size

@@ -71,7 +71,10 @@ def promised(shape: tuple[int, ...], packed: bool) -> bytes:
         (matlab({"X": X}), "y missing"),
         (matlab({"X": X, "y": Y})[:-9], "promised"),
         (matlab({"X": X, "y": Y}, packed=True)[:-9], "promised"),
-        (bad(lambda raw: raw.__setitem__(slice(132, 136), struct.pack("<I", 2**32 - 8))), "4,294,967,288 bytes is promised"),
+        (
+            bad(lambda raw: raw.__setitem__(slice(132, 136), struct.pack("<I", 2**32 - 8))),
+            "4,294,967,288 bytes is promised",
+        ),
         (promised((32, 32, 3, 2**30), packed=False), "4,294,967,295 bytes is promised"),
         (promised((32, 32, 3, 2**30), packed=True), "4,294,967,295 bytes, at most"),
         (promised((32, 32, 3, -1), packed=True), r"shape \(32, 32, 3, -1\)"),
