@@ -27,8 +27,9 @@ def load_dataset(name: str, split: str = "train", download: bool = False) -> Dat
     Raises ValueError for an unknown name or split, and for a file that is damaged or not the official one;
     FileNotFoundError, saying what was found, what is missing and what to put where, when the data cannot be had.
 
-    >>> load_dataset("fashion-mnist", "test").images.shape
-    (10000, 28, 28)
+    >>> images = ee.load_dataset("fashion-mnist", split="test")
+    >>> images.images.shape[1:], len(images.classes)
+    ((28, 28), 10)
     """
     if name not in NAMES:
         raise ValueError(f"no data set {name!r}: choose one of {', '.join(NAMES)}.{did_you_mean(name)}")

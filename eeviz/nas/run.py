@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -66,6 +67,9 @@ def search(
     "energy", "energy x latency" and "memory".
 
     Raises ValueError for unknown names and, with the least that is possible, for bounds; StoreError for a bad store.
+
+    >>> [snapshot.evaluations for snapshot in ee.search("compact", evaluations=2, seed=0)]
+    [1, 2]
     """
     if isinstance(space, str):
         space = SearchSpace.preset(space)
@@ -82,9 +86,8 @@ def search(
 
 
 class SearchRun:
-    """A search under way. Iterating does the work and gives a Snapshot after every evaluation; it may be left and taken
-    up again at any time. `stop` ends an iteration from another thread; `close` closes store and processes.
-    """
+    """A search under way: iterating gives a Snapshot after every evaluation, and may be left and taken up at any time.
+    `stop` ends an iteration from another thread; `close` closes store and processes."""
 
     def __init__(
         self,
@@ -304,5 +307,4 @@ class SearchRun:
         self._history.add(candidate, self._clock, tau)
 
     def _stopped(self, started: float) -> bool:
-        late = self.seconds is not None and time.perf_counter() - started >= self.seconds
-        return late or self._stop.is_set()
+        return self._stop.is_set() or time.perf_counter() - started >= (self.seconds or math.inf)
