@@ -134,12 +134,21 @@ class Demo:
 
 
 def demos() -> dict[str, str]:
-    """Names of the demos and a line on each."""
+    """Names of the demos and a line on each.
+
+    >>> sorted(ee.demos())
+    ['cifar10', 'ecg', 'fashion', 'speech']
+    """
     return {name: entry[1] for name, entry in _DEMOS.items()}
 
 
 def load_demo(name: str = "fashion") -> Demo:
-    """A demo by name. Raises ValueError for an unknown one, FileNotFoundError when its files are not there."""
+    """A demo by name. Raises ValueError for an unknown one, FileNotFoundError when its files are not there.
+
+    >>> demo = ee.load_demo("fashion")
+    >>> demo.validation
+    ExitRecords(6000 samples, 4 exits, fashion-mnist validation)
+    """
     if name not in _DEMOS:
         raise ValueError(f"no demo {name!r}: choose one of {', '.join(_DEMOS)}.")
     title, _, place, command = _DEMOS[name]

@@ -28,7 +28,7 @@ from recipes.case_files import SPLITS, note_all, percent, write_networks, write_
 from recipes.make_base import RECIPES, answers, make_ecg
 from recipes.manifest import now
 
-log = logging.getLogger("eeviz.make_case")
+log = logging.getLogger("recipes.make_case")
 
 SPEECH = {"designs": {"light": 0.05, "deep": 0.14}, "locations": [0, 2, 4, 6]}
 SPEECH_COLUMNS = ["deep", "light", "light", "light"]  # design per location; chosen on validation speakers of fold 0

@@ -30,7 +30,7 @@ from eeviz.nn.models import inverted_residuals
 from eeviz.nn.network import EarlyExitNetwork
 from eeviz.nn.train.joint import Recipe, train
 
-log = logging.getLogger("eeviz.make_demo")
+log = logging.getLogger("recipes.make_demo")
 
 EPOCHS = 30
 WIDTHS = (0.5, 0.7, 1.0)  # of the static networks; the last is the early-exit network's own backbone

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from ..core.table.cost import Cost, ProductCost
-from ..core.table.policy import Policy, route
+from ..core.table.policy import Policy, deepest_of, route
 from ..core.table.records import ExitRecords
 from .pareto import Points
 
@@ -60,19 +60,34 @@ class Goal:
                 keep &= values <= bound
         return points.where(keep)
 
+    def ended(self, points: Points, costs: Callable[..., Mapping[str, Cost | ProductCost]], *key) -> Points:
+        """Points of a store with worst cases that end at a threshold of 0; stores of earlier versions go on behind it.
+
+        costs(*key) : the costs of the candidate's records; asked only where a point has such a threshold.
+        """
+        thresholds, worst = points.thresholds, points.worst.copy()
+        ending = np.flatnonzero((thresholds == 0).any(axis=1))
+        if not len(ending):
+            return points
+        charge = costs(*key)[self.cost]
+        for i, deepest in zip(ending, deepest_of(thresholds[ending]), strict=True):
+            worst[i] = charge.worst(~np.isnan(thresholds[i]))[deepest]
+        return replace(points, worst=worst)
+
     def describe(self) -> dict:
         """Plain values, for the store."""
         return {"cost": self.cost, "max_cost": dict(self.max_cost), "max_worst": dict(self.max_worst)}
 
 
 def cheapest(charge: Cost | ProductCost, removable: bool = True) -> tuple[float, float]:
-    """Smallest mean cost and smallest worst case of any policy: everyone leaves at one exit; no early exit at all."""
+    """Smallest mean cost and smallest worst case of any policy: everyone leaves at one exit, or there is none."""
     early = len(charge) - 1
     if not removable:
-        at = charge.at(np.ones(early, dtype=bool))
-        return float(at[0]), float(at[-1])
-    alone = [charge.at(np.arange(early) == k)[k] for k in range(early)]
-    return float(min([*alone, charge.static])), charge.static
+        everything = np.ones(early, dtype=bool)
+        return float(charge.at(everything)[0]), float(charge.worst(everything)[0])
+    alone = [(charge.at(one)[k], charge.worst(one)[k]) for k, one in enumerate(np.eye(early, dtype=bool))]
+    mean, worst = zip(*alone, (charge.static, charge.static), strict=True)
+    return float(min(mean)), float(min(worst))
 
 
 def _bounds(value: Bounds, cost: str, name: str) -> tuple[tuple[str, float], ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -66,6 +67,9 @@ def search(
     "energy", "energy x latency" and "memory".
 
     Raises ValueError for unknown names and, with the least that is possible, for bounds; StoreError for a bad store.
+
+    >>> [snapshot.evaluations for snapshot in ee.search("compact", evaluations=2, seed=0)]
+    [1, 2]
     """
     if isinstance(space, str):
         space = SearchSpace.preset(space)
@@ -82,9 +86,8 @@ def search(
 
 
 class SearchRun:
-    """A search under way. Iterating does the work and gives a Snapshot after every evaluation; it may be left and taken
-    up again at any time. `stop` ends an iteration from another thread; `close` closes store and processes.
-    """
+    """A search under way: iterating gives a Snapshot after every evaluation, and may be left and taken up at any time.
+    `stop` ends an iteration from another thread; `close` closes store and processes."""
 
     def __init__(
         self,
@@ -235,8 +238,7 @@ class SearchRun:
         """The network to take under one condition; without any, the most accurate.
 
         max_cost : the most accurate of at most this mean cost. min_accuracy : the cheapest that reaches it.
-        max_drop : the cheapest that loses at most this share of accuracy against the most accurate. Raises ValueError
-        naming the best reachable.
+        max_drop : the cheapest that loses at most this share against the most accurate. ValueError names the best there is.
         """
         front = self.front
         index = point_of(front, max_cost, min_accuracy, max_drop)
@@ -267,9 +269,10 @@ class SearchRun:
         self._history = History(self.budgets, self.reference)
         self._clock, self._tau, self._unsaved = 0.0, {}, None
         self._generations = [Proposal(genomes, tau) for genomes, tau in self._store.generations(self._run)]
-        for candidate, clock in sorted(self._store.candidates(self._run), key=lambda pair: pair[1]):
+        for kept, clock in sorted(self._store.candidates(self._run), key=lambda pair: pair[1]):
+            points = self.goal.ended(kept.points, self.evaluator.costs, kept.genome, self.method.offered)
             self._clock = clock
-            self._enter(candidate, self._generations[candidate.generation].tau)
+            self._enter(replace(kept, points=points), self._generations[kept.generation].tau)
 
     def _next_generation(self) -> tuple[int, Proposal, list[tuple[int, Genome]]]:
         """The first generation that is not complete, proposed if it is new, and what is left to evaluate of it."""
@@ -304,5 +307,4 @@ class SearchRun:
         self._history.add(candidate, self._clock, tau)
 
     def _stopped(self, started: float) -> bool:
-        late = self.seconds is not None and time.perf_counter() - started >= self.seconds
-        return late or self._stop.is_set()
+        return self._stop.is_set() or time.perf_counter() - started >= (self.seconds or math.inf)

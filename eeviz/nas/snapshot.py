@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..core.network.plan import Plan
-from ..core.solve.front import Front
+from ..core.solve.front import Front, undominated
 from ..core.table.policy import Policy
 from .domain import Genome
 from .protocols import Candidate
@@ -45,12 +45,7 @@ def joined_front(candidates: Sequence[Candidate], unit: str) -> SearchFront:
     early = max((c.points.thresholds.shape[1] for c in sets), default=0)
     rows = [(c, i) for c in sets for i in range(len(c.points))]
     cost, accuracy = np.array([(c.points.cost[i], 1 - c.points.error[i]) for c, i in rows]).reshape(-1, 2).T
-    kept, highest = [], -np.inf
-    for row in np.lexsort((np.arange(len(rows)), -accuracy, cost)).tolist():
-        if accuracy[row] > highest:
-            kept.append(row)
-            highest = accuracy[row]
-    chosen = [rows[row] for row in kept]
+    chosen = [rows[row] for row in undominated(cost, accuracy, np.arange(len(rows))).tolist()]
     thresholds = np.full((len(chosen), early), np.nan, dtype=np.float32)
     width = [c.points.thresholds.shape[1] for c, _ in chosen]
     for line, (c, i) in enumerate(chosen):

@@ -459,24 +459,3 @@ def test_a_platform_that_cannot_hold_the_model_is_told_before_training():
         with pytest.raises(ValueError, match=words):
             AugmentRun(model, tones(60, seed=2), platform=platform)
     assert not any(module.training for module in model.modules())
-
-
-def test_the_readme_is_right(root, tmp_path, monkeypatch):
-    """Its section on a model you have, run as it stands on the toys."""
-    pytest.importorskip("onnxruntime")
-    pytest.importorskip("yaml")
-    section = (root / "README.md").read_text("utf-8").split("## A model you have")[1].split("\n## ")[0]
-    blocks = [part.split("```")[0] for part in section.split("```python\n")[1:]]
-    platform = section.split("```yaml\n")[1].split("```")[0]
-    monkeypatch.chdir(tmp_path)
-    names = {"model": listener()[0], "x_new": tones(20, seed=9)[0]}
-    for name, (x, y) in {"train": tones(200, 1), "held_out": tones(200, 2), "test": tones(100, 3)}.items():
-        names |= {f"x_{name}": x, f"y_{name}": y}
-    for block in blocks:
-        exec(block, names)  # noqa: S102 - our own text
-    assert np.array_equal(names["run"].predicted, names["there"].network().infer(
-        names["net"].prepare(names["x_new"]), names["there"].mapping.policy,
-        names["aug"].records.measure, names["aug"].records.temperature,
-    ).predicted)  # fmt: skip
-    (tmp_path / "mine.yaml").write_text(platform)
-    assert ee.Platform.load("mine.yaml").processors[0].macs_per_s == 17e6

@@ -10,7 +10,7 @@ from eeviz.datasets import Dataset  # noqa: E402
 from eeviz.nn import network_file  # noqa: E402
 from eeviz.nn.collect import collect, logits_of, noisy  # noqa: E402
 from eeviz.nn.count.macs import macs  # noqa: E402
-from eeviz.nn.models import inverted_residuals
+from eeviz.nn.models import inverted_residuals  # noqa: E402
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from eeviz.core.network.segments import Segments  # noqa: E402
 from eeviz.core.table.calibration import fit_temperature  # noqa: E402
 from eeviz.core.table.metrics import own_accuracy  # noqa: E402
 from eeviz.datasets import Dataset  # noqa: E402
-from eeviz.nn.models import use_cases
+from eeviz.nn.models import use_cases  # noqa: E402
 from recipes import make_base, make_case  # noqa: E402
 
 sys.path.append(str(Path(__file__).resolve().parents[2] / "benchmarks"))

@@ -82,6 +82,10 @@ class Segments:
 
     Raises ValueError when lengths disagree, positions fall or point nowhere, or the last head does not read the last
     segment.
+
+    >>> from eeviz.core.network.segments import Piece
+    >>> ee.Segments((Piece(2e6), Piece(3e6)), (Piece(1e5), Piece(5e4))).macs.at([True]).tolist()
+    [2100000.0, 5150000.0]
     """
 
     pieces: tuple[Piece, ...]

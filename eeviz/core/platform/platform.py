@@ -63,6 +63,10 @@ class Processor(_Figures):
     arrives from another processor. sources : where each figure is from.
 
     Raises ValueError for negative or missing figures.
+
+    >>> core = ee.Processor(name="core", macs_per_s=1e9, pj_per_mac=4.0)
+    >>> core.macs_per_s
+    1000000000.0
     """
 
     macs_per_s: float | None = None
@@ -114,6 +118,10 @@ class Link(_Figures):
 
     bytes_per_s : None for shared memory, where nothing is copied. energy_per_byte : of sender and receiver together.
     Raises ValueError for negative figures.
+
+    >>> radio = ee.Link(name="radio", latency=0.002, bytes_per_s=25e3)
+    >>> round(radio.seconds(100), 3)
+    0.006
     """
 
     latency: float = 0.0
@@ -137,6 +145,9 @@ class Platform:
     """R processors in a chain and the R - 1 links between neighbours. Samples arise at the first.
 
     Raises ValueError for numbers that disagree and names that repeat.
+
+    >>> ee.Platform.preset("cortex-m0-m4")
+    Platform(cortex-m0-m4: cortex-m0+ -> cortex-m4f)
     """
 
     name: str

@@ -28,6 +28,12 @@ class SearchSpace(Genomes):
     planner(values, offered) : values of the alive genes -> Plan; offered: with every branch design at every exit.
     measure : the confidence that the space's networks leave by. removable=False : confidences depend on which exits
     exist, so exits cannot be taken away from recorded answers.
+
+    >>> space = ee.SearchSpace.preset("compact")
+    >>> space
+    SearchSpace(compact, 39 genes, 1.79e+17 architectures)
+    >>> space.decode(space.smallest())
+    Architecture(compact, 0.386 M MACs, 1 exits)
     """
 
     name: str
@@ -111,7 +117,13 @@ class SearchSpace(Genomes):
 
 @dataclass(frozen=True, eq=False)
 class Architecture:
-    """What a genome stands for. values : gene name -> option, of the alive genes."""
+    """What a genome stands for. values : gene name -> option, of the alive genes.
+
+    >>> space = ee.SearchSpace.preset("compact")
+    >>> architecture = space.decode(space.sample(np.random.default_rng(0)))
+    >>> int(architecture.macs().static)
+    5224352
+    """
 
     space: SearchSpace
     values: Mapping[str, Any]

@@ -44,6 +44,12 @@ class Cost:
     unit : "MACs" (multiply-accumulates of convolution, linear and matmul operators), "s", "J", ...
 
     Raises ValueError for negative, non-finite or falling backbone costs and for lengths that disagree.
+
+    >>> cost = ee.Cost(backbone=[2e6, 5e6], heads=[1e5, 5e4])
+    >>> cost.at([True]).tolist()
+    [2100000.0, 5150000.0]
+    >>> float(cost.static)
+    5050000.0
     """
 
     backbone: np.ndarray
@@ -93,6 +99,14 @@ class Cost:
         has_head = np.append(_kept(kept, len(self)), True)
         return self.backbone + np.cumsum(np.where(has_head, self.heads, 0.0))
 
+    def worst(self, kept) -> np.ndarray:
+        """(E,) float64: the worst case where samples go as deep as each exit and no deeper; kept as in `at`.
+
+        Memory (unit "B") is held to the end, whoever gets there.
+        """
+        at = self.at(kept)
+        return np.full_like(at, at[-1]) if self.unit == "B" else at
+
     @property
     def static(self) -> float:
         """Cost of the same backbone with the final classifier and no other head."""
@@ -111,6 +125,10 @@ class ProductCost:
     """Product of two costs per sample (energy x latency), averaged afterwards.
 
     energy, latency : Cost with the same number of exits. Raises ValueError when they disagree.
+
+    >>> energy, latency = ee.Cost([2, 4], [1, 1], unit="J"), ee.Cost([1, 3], [0, 1], unit="s")
+    >>> ee.ProductCost(energy, latency).at([True]).tolist()
+    [3.0, 24.0]
     """
 
     energy: Cost
@@ -138,6 +156,10 @@ class ProductCost:
     def at(self, kept) -> np.ndarray:
         """(E,) float64: energy.at(kept) * latency.at(kept)."""
         return self.energy.at(kept) * self.latency.at(kept)
+
+    def worst(self, kept) -> np.ndarray:
+        """(E,) float64: the worst case where samples go as deep as each exit and no deeper; kept as in `at`."""
+        return self.energy.worst(kept) * self.latency.worst(kept)
 
     @property
     def static(self) -> float:

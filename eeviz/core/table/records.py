@@ -19,7 +19,11 @@ _UNITS = 1 << 30  # weights become integers of this resolution, so that sums are
 
 
 def balanced(label) -> np.ndarray:
-    """Weights (N,) that turn accuracy into balanced accuracy: the mean over classes of the class's accuracy."""
+    """Weights (N,) that turn accuracy into balanced accuracy: the mean over classes of the class's accuracy.
+
+    >>> ee.balanced([0, 0, 0, 1]).round(2).tolist()
+    [0.67, 0.67, 0.67, 2.0]
+    """
     label = np.asarray(label)
     classes, index, count = np.unique(label, return_inverse=True, return_counts=True)
     return len(label) / (len(classes) * count[index])
@@ -76,6 +80,10 @@ class ExitRecords:
 
     Raises ValueError naming the field for NaN or out-of-range confidences, lengths that disagree, labels outside the
     classes, an empty table, and costs of another length.
+
+    >>> macs = ee.Cost(backbone=[2e6, 5e6], heads=[1e5, 5e4])
+    >>> ee.ExitRecords([[0.9, 0.99], [0.4, 0.8]], [[1, 1], [0, 2]], [1, 2], {"macs": macs})
+    ExitRecords(2 samples, 2 exits)
     """
 
     confidence: np.ndarray
@@ -195,8 +203,10 @@ class ExitRecords:
         Labels, weights, groups, positions, costs, names and thumbnails stay. Raises ValueError for logits of another
         number of samples or exits, and where the measure is not one that is made from logits.
 
-        >>> half = records.subset(slice(0, 1000))
-        >>> rounded = half.with_answers(logits_at_8_bits[:1000])
+        >>> records = ee.load_demo("fashion").validation
+        >>> rounded = records.with_answers(np.rint(4 * records.logits) / 4)
+        >>> rounded.weight is records.weight, rounded.temperature == records.temperature
+        (True, True)
         """
         logits = np.asarray(logits)
         samples, exits = self.confidence.shape
@@ -213,7 +223,8 @@ class ExitRecords:
         A sample pays for the exits that are left what it paid before with the others removed. Raises ValueError for an
         index that leaves the final classifier out, does not rise or lies outside, and where exits cannot be removed.
 
-        >>> two = records.columns([0, 2, records.exits_count - 1])
+        >>> ee.load_demo("fashion").validation.columns([0, 2, 3]).exits
+        ('exit 1', 'exit 3', 'final')
         """
         exits, index = self.exits_count, np.asarray(index)
         if index.dtype == bool:

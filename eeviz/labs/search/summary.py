@@ -8,6 +8,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from ...core.solve.front import undominated
 from ...core.table import format
 from ...core.table.policy import Policy
 
@@ -148,14 +149,9 @@ def course(lane: Lane, budget: int | None, shared: np.ndarray) -> np.ndarray:
 
 def best_of_all(lanes: Mapping[str, Lane]) -> tuple[Mark, ...]:
     """Points on no other method's wrong side: the front of all methods together, by rising cost."""
-    marks = sorted(
-        (m for lane in lanes.values() for m in lane.front), key=lambda m: (m.mean_cost, -m.accuracy, m.method)
-    )
-    front: list[Mark] = []
-    for mark in marks:
-        if not front or mark.accuracy > front[-1].accuracy:
-            front.append(mark)
-    return tuple(front)
+    marks = sorted((m for lane in lanes.values() for m in lane.front), key=lambda m: m.method)
+    cost, accuracy = np.array([(m.mean_cost, m.accuracy) for m in marks]).reshape(-1, 2).T
+    return tuple(marks[i] for i in undominated(cost, accuracy, np.arange(len(marks))).tolist())
 
 
 def rows(lanes: Mapping[str, Lane]) -> list[dict]:

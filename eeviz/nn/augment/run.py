@@ -37,6 +37,12 @@ def augment(model: nn.Module, calibration: Any, **options) -> Augmentation:
     calibration : labelled samples that the model was *not* trained on, a Dataset or a pair (values, labels): thresholds,
     temperatures, positions and designs are chosen on them, so report figures on others. See `AugmentRun` for `options`.
     Raises ValueError, in words, for models and data that cannot be used (see `graph.analyse`, `inputs.samples_of`).
+
+    >>> model = nn.Sequential(nn.Conv2d(1, 8, 3), nn.ReLU(), nn.Conv2d(8, 8, 3), nn.Flatten(), nn.Linear(1152, 4)).eval()
+    >>> images = np.random.default_rng(0).normal(size=(80, 1, 16, 16)).astype("float32")
+    >>> made = ee.augment(model, (images, np.arange(80) % 4), epochs=1)
+    >>> made.records.exits_count > 1
+    True
     """
     run = AugmentRun(model, calibration, **options)
     for _ in run:

@@ -88,7 +88,7 @@ def augment_lab(
     """Open the augment lab: from a trained classifier to an early-exit network on processors; first with the result that
     ships of the model, if one does.
 
-    model : of `eeviz.bases.BASES`, "uploaded", or an nn.Module; then calibration, training : samples as for `ee.augment`,
+    model : of `eeviz.catalogue.BASES`, "uploaded", or an nn.Module; then calibration, training : samples as for `ee.augment`,
     report : samples for figures alone, options : its further keyword arguments. platform : a preset, or "uploaded". cost :
     "macs", "latency", "energy", "energy x latency": the least of it is sought. numbers : "float32" or "int8", how weights
     and activations are counted. max_drop : of accuracy, a share; max_exits : early exits at most.
@@ -98,6 +98,10 @@ def augment_lab(
     overrides them (model, platform, objective, numbers, drop, exits, worst, effort, seed, joint, claim, projector).
 
     Raises ValueError where they do not fit.
+
+    >>> lab = ee.augment_lab("ecg", max_drop=0.02)
+    >>> lab.settings.max_drop
+    0.02
     """
     hide = checked_parts(hide, PARTS)
     source = None

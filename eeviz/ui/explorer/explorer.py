@@ -75,6 +75,10 @@ def explore(
     type. In Voila the page's address overrides them (t, m, cal, cost, hide, projector).
 
     Raises ValueError where they do not fit.
+
+    >>> explorer = ee.explore("fashion", policy=ee.Policy((0.9, None, 0.95)))
+    >>> explorer.policy
+    Policy((0.9, None, 0.95))
     """
     name, static, shifted = "", (), ()
     if isinstance(records, str):

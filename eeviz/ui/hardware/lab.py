@@ -116,6 +116,10 @@ def hardware_lab(
 
     Raises ValueError where they do not fit; a network with layers that have no rule, or that does not fit its records, is
     told in the page, with a demo in its place.
+
+    >>> lab = ee.hardware_lab("fashion", bits="4/8")
+    >>> lab.settings.bits
+    '4/8'
     """
     hide = checked_parts(hide, PARTS)
     given, complaint = None, ""

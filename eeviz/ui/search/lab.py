@@ -87,6 +87,10 @@ def search_lab(
     seconds, seed, hardware, projector).
 
     Raises ValueError where they do not fit.
+
+    >>> lab = ee.search_lab("fashion-mnist", evaluations=20)
+    >>> lab.settings.evaluations
+    20
     """
     if isinstance(methods, str):
         raise ValueError(f'methods: expected a list of names such as ["{methods}"], got one string.')

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ....core.solve.front import undominated
 from ....labs.hardware.settings import COSTS, word
 from ...charts.traces import Drawing, scatter
 from ...charts.view import Chart
@@ -43,9 +44,7 @@ def draw(app) -> Drawing:
 
 def envelope(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The points that no other one beats, by rising x."""
-    order = np.lexsort((-y, x))
-    x, y = x[order], y[order]
-    keep = y > np.append(-np.inf, np.maximum.accumulate(y)[:-1])
+    keep = undominated(x, y)
     return x[keep], y[keep]
 
 
