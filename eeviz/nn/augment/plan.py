@@ -39,7 +39,7 @@ LEAST_LOCATIONS, LEAST_BRANCHES = 4, 4
 DROPS = (0.0, 0.005, 0.01, 0.02)
 """Drops of accuracy at which a set of branches is valued, by the mean cost of the cheapest policies there."""
 COARSE_GRID = 16
-TOLERANCE = 0.002
+TOLERANCE = 0.0005
 """Share of the model's cost that leaving out branches may cost altogether at the last judgement."""
 BATCH = 128
 """Samples of the steps that are timed."""
