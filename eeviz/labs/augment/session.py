@@ -10,7 +10,6 @@ import warnings
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -19,11 +18,11 @@ from ...core.network.segments import Segments
 from ...core.platform.mapping import Mapping, best_mapping, shortest_mapping
 from ...core.platform.platform import Platform
 from ...core.platform.sensitivity import Sensitivity, sensitivity
-from ...core.solve.cross_fit import CrossValidated, cross_validated
 from ...core.solve.thresholds import choose
 from ...core.table import format
 from ...core.table.metrics import own_accuracy, paired_interval
 from ...core.table.records import ExitRecords
+from .expectation import asked_for, expected_drop
 from .settings import BITS, EFFORTS, HOST, Settings
 from .state import Anatomy, Beside, Branch, Configuration, Decision, Learning, Place, Trained
 
@@ -229,12 +228,7 @@ def decided(trained: Trained, platform: Platform, settings: Settings, segments: 
     Raises ValueError in words where nothing fits.
     """
     records, least = trained.records, trained.final - settings.max_drop
-    more = 0.0
-    try:
-        more = held_out(trained, settings.max_exits).more(settings.max_drop)
-    except ValueError:  # one group: nothing can be cross-validated
-        pass
-    asked = min(least + more, float(own_accuracy(records).max()))  # which an exit alone reaches
+    asked = asked_for(trained, settings)
 
     def mapped(accuracy: float) -> Decision:
         mapping = _as_shown(settings.worst_latency, lambda bound: best_mapping(
@@ -261,14 +255,6 @@ def _as_shown(worst_latency: float, decide: Callable[[float | None], Mapping]) -
         return decide(worst_latency)  # says what was asked
 
 
-@lru_cache(maxsize=4)
-def held_out(trained: Trained, max_exits: int) -> CrossValidated:
-    """What choices lose on samples that had no part in them: drops from the model as it was given, in MACs' front."""
-    refit = trained.records.logits is not None
-    cost = "macs" if "macs" in trained.records.costs else next(iter(trained.records.costs))
-    return cross_validated(trained.records, trained.right, cost=cost, max_exits=max_exits, refit=refit)
-
-
 def configuration(trained: Trained, mapping: Mapping, index: int, settings: Settings | None = None) -> Configuration:
     """Everything the lab shows about one policy on its processors. settings : of what was asked for, None: nothing."""
     records = trained.records
@@ -277,10 +263,7 @@ def configuration(trained: Trained, mapping: Mapping, index: int, settings: Sett
     figures = mapping.figures(records)
     if settings is None:
         return Configuration(index, mapping, figures, difference)
-    try:
-        expected = held_out(trained, settings.max_exits).drop(routing.accuracy - trained.final)
-    except ValueError:
-        expected = None
+    expected = expected_drop(trained, settings, routing.accuracy)
     return Configuration(index, mapping, figures, difference, expected, settings.max_drop)
 
 

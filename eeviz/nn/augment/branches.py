@@ -29,6 +29,7 @@ DESIGNS: Mapping[str, float] = {"mlp": 0.01, "light": 0.025, "deep": 0.06}
 
 _WIDTHS = (4, 6, 8, 12, 16, 20, 24, 28, 32, 36, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384)
 _MOST = {"mlp": 384, "light": 96, "deep": 96}  # wider was no better, only slower to train
+_WEIGHTS = 1_000_000  # of the first layer of "mlp" at most: training keeps four numbers for each
 _HIDDEN = 128  # units behind the convolutions of "light" at most, four for a channel
 
 
@@ -52,7 +53,10 @@ def build(
     if design not in DESIGNS:
         raise ValueError(f"branch design {design!r} is unknown: choose among {', '.join(DESIGNS)}.")
     example = torch.zeros(1, *location.shape)
-    allowed = [width for width in _WIDTHS if width <= _MOST[design] and (design != "mlp" or width >= 8)]
+    allowed = [width for width in _WIDTHS if width <= _MOST[design]]
+    if design == "mlp":
+        inputs = prod(_module(Digest(location, coarse), design, classes, 8).cells) * Digest(location, coarse).shape[0]
+        allowed = [width for width in allowed if width >= 8 and (width == 8 or width * inputs <= _WEIGHTS)]
 
     def sized(width: int) -> tuple[Sized, Branch]:
         with torch.random.fork_rng(devices=[]):
