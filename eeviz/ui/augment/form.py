@@ -10,6 +10,7 @@ from ... import catalogue as base_models
 from ...labs.augment.files import ENDINGS
 from ...labs.augment.settings import BITS, COSTS, EFFORTS, HOST, PLATFORMS, UPLOADED, Settings
 from ..explorer.controls import row
+from ..lab.data_row import DataRow
 from ..page.upload import SLICE, Upload
 
 CHECKPOINT_LIMIT = 300 * SLICE
@@ -82,10 +83,12 @@ class Form:
                 limit=PLATFORM_LIMIT,
             )
         )
+        self.data = DataRow(app, self._needed)
         self.box = widgets.VBox(
             [
                 row(self.model, self.effort, self.seed, self.fine_tune),
                 self.checkpoint_row,
+                self.data.box,
                 row(self.platform, self.numbers),
                 self.platform_row,
                 row(self.cost, self.drop, widgets.Label("pp below the model,"), self.exits, self.worst),
@@ -101,8 +104,16 @@ class Form:
             app.guarded(lambda _: self._say(), "showing what was uploaded"),
             ["given_model", "given_tables", "given_platform"],
         )
+        self.dataset.observe(app.guarded(lambda _: self.data.follow(), "looking for the data"), "value")
         self._writing = False
         self._say()
+
+    def _needed(self) -> str:
+        """The data set of the model that is chosen; "" where the caller brought both."""
+        if self.app.files.given is not None:
+            return ""
+        asked = self.state.settings.model
+        return self.app.files.dataset if asked == UPLOADED else base_models.BASES[asked].dataset
 
     def read(self) -> Settings:
         """The settings as written. Raises ValueError in words."""
@@ -132,6 +143,7 @@ class Form:
             self.fine_tune.value = asked.fine_tune
         finally:
             self._writing = False
+        self.data.follow()
         self._say()
 
     def _changed(self) -> None:
