@@ -68,11 +68,12 @@ class Form:
         self.architecture = _dropdown(_CHOICES["architecture"], files.architecture, "Architecture", 210)
         self.dataset = _dropdown(_CHOICES["dataset"], files.dataset, "Data", 140)
         self.standardised = _dropdown(_CHOICES["standardised"], files.standardised, "Inputs by", 280)
-        for name in ("architecture", "dataset", "standardised"):
+        self.weights = _dropdown([("choose", "")], "", "Weights", 260)
+        for name in ("architecture", "dataset", "standardised", "weights"):
             getattr(self, name).observe(
                 app.guarded(lambda c, n=name: setattr(files, n, c.new), "reading the form"), "value"
             )
-        self.checkpoint_row = row(self.checkpoint, self.architecture, self.dataset, self.standardised)
+        self.checkpoint_row = row(self.checkpoint, self.architecture, self.dataset, self.standardised, self.weights)
         self.platform_row = row(
             Upload(
                 status=app.status,
@@ -100,7 +101,8 @@ class Form:
             field.observe(app.guarded(lambda _: self._changed(), "reading the form"), "value")
         self.state.observe(app.guarded(lambda _: self.follow(), "showing the settings"), ["settings"])
         self.state.observe(
-            app.guarded(lambda _: self._say(), "showing what was uploaded"), ["given_model", "given_platform"]
+            app.guarded(lambda _: self._say(), "showing what was uploaded"),
+            ["given_model", "given_tables", "given_platform"],
         )
         self.dataset.observe(app.guarded(lambda _: self.data.follow(), "looking for the data"), "value")
         self._writing = False
@@ -153,6 +155,10 @@ class Form:
         own = asked.model == UPLOADED and self.app.files.given is None
         self.checkpoint_row.layout.display = None if own else "none"
         self.platform_row.layout.display = None if asked.platform == UPLOADED else "none"
+        tables = [("choose", ""), *((name, name) for name in self.state.given_tables)]
+        if list(self.weights.options) != tables:
+            self.weights.options = tables
+        self.weights.layout.display = None if self.state.given_tables else "none"
         said = []
         if own:
             said.append(
