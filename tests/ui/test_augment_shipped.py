@@ -12,7 +12,7 @@ from eeviz.labs.augment.shipped import Shipped
 from eeviz.labs.augment.state import AugmentState
 from eeviz.labs.augment.static import static_points
 from eeviz.nn.count.describe import describe
-from eeviz.nn.models.load import load_base
+from eeviz.nn.models.loaded import load_base
 from eeviz.nn.models.static import static_network
 from eeviz.ui.augment.app import AugmentApp
 from eeviz.ui.augment.lab import augment_lab

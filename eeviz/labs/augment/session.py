@@ -45,7 +45,7 @@ def source_of(model, calibration, training=None, report=None, **options) -> Sour
     """A Source of a model and data of one's own, as given to `augment`."""
 
     def load():
-        from ...nn.models.load import Loaded
+        from ...nn.models.loaded import Loaded
 
         return Loaded(model, calibration, training, report, options)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from traitlets import Enum, Instance, Unicode
+from traitlets import Enum, Instance, Tuple, Unicode
 
 from ...core.network.segments import Segments
 from ...core.platform.mapping import Mapping
@@ -178,6 +178,7 @@ class AugmentState(LabState):
     selected = Instance(Configuration, allow_none=True)
     sensitivity = Instance(Sensitivity, allow_none=True)
     given_model = Unicode("", help="what the uploaded model is, in words; empty before there is one")
+    given_tables = Tuple(help="tables of the uploaded checkpoint that fit, where there are several")
     given_platform = Unicode("", help="name of the uploaded platform; empty before there is one")
     exporting = Unicode("", help="what export is at, in words; empty when it is at nothing")
 
