@@ -188,6 +188,9 @@ def test_the_drop_asked_for_leaves_room_for_what_choices_lose():
         assert one.accuracy >= other.accuracy
         assert made.best(min_accuracy=made.records.correct[:, -1].mean() - 0.02) == careful
     assert made.expected_drop(careful).value <= made.expected_drop(plain).value
+    assert made.ranking.shape == (made.records.exits_count,)
+    assert (made.ranking > 0).all()
+    assert (made.ranking < 1 - made.records.correct.mean(axis=0)).all()
 
 
 def test_weights_that_are_no_numbers_are_refused_in_words():
