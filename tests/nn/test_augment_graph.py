@@ -9,6 +9,7 @@ torch = pytest.importorskip("torch")
 
 import torch.nn.functional as F  # noqa: E402
 from torch import nn  # noqa: E402
+from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
 
 from eeviz.core.table.policy import Policy  # noqa: E402
 from eeviz.nn.augment.branches import DESIGNS, build, designs_for  # noqa: E402
@@ -282,7 +283,7 @@ def test_wrong_shape_and_wrong_class_count():
         analyse(model, picture((3, 32, 32)), classes=7)
 
 
-def test_recurrent_layers_are_refused_by_the_counter():
+def test_recurrent_layers_are_counted_by_step():
     class Recurrent(nn.Module):
         def __init__(self):
             super().__init__()
@@ -293,8 +294,55 @@ def test_recurrent_layers_are_refused_by_the_counter():
 
     x = picture((1, 64))
     graph = analyse(Recurrent().eval(), x)
-    with pytest.raises(ValueError, match=r"lstm.*cannot be counted"):
-        segment_macs(graph.segments([0] if graph.locations else []), x)
+    expected = [14 * 8 * 9, 14 * 4 * 16 * (8 + 16), 64]
+    assert graph.macs == sum(expected)
+    assert segment_macs(graph.segments([0]), x) == expected
+
+
+def test_what_has_no_rule_is_refused_while_it_is_read():
+    class Spectrum(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.stem, self.head = nn.Conv1d(1, 8, 9, 4), nn.Linear(8, 4)
+
+        def forward(self, x):
+            return self.head(torch.fft.rfft(self.stem(x)).abs().mean(2))
+
+    with pytest.raises(ValueError, match=r"no rule for its operator _fft_r2c"):
+        analyse(Spectrum().eval(), picture((1, 64)))
+
+
+class Auxiliary(nn.Module):
+    """Heads that run in evaluation mode too, and are not returned."""
+
+    def __init__(self, returned=False):
+        super().__init__()
+        self.stem, self.body, self.head = nn.Conv2d(3, 8, 3, 2), nn.Conv2d(8, 8, 3), nn.Linear(8, 4)
+        self.aux, self.counter = nn.Conv2d(8, 64, 3), nn.ReLU(inplace=True)
+
+    def forward(self, x):
+        x = F.relu(self.stem(x))
+        aux = self.aux(x).mean((2, 3))  # noqa: F841
+        x = self.body(x)
+        self.counter(x)  # in place: the result is not used, and yet needed
+        return self.head(x.mean((2, 3)))
+
+
+def test_layers_that_are_not_returned_cost_nothing():
+    torch.manual_seed(0)
+    x = picture((3, 16, 16))
+    model = Auxiliary().eval()
+    graph = analyse(model, x)
+    parts = graph.segments([0])
+    expected = [49 * 8 * 27, 25 * 8 * 72, 32]
+    assert graph.macs == sum(expected)
+    assert segment_macs(parts, x) == expected
+    with torch.no_grad(), FlopCounterMode(display=False) as run:
+        y = x[:1]
+        for part in parts:
+            y = part(y)
+    assert run.get_total_flops() == 2 * sum(expected)
+    assert graph.locations[0].share == expected[0] / sum(expected)
 
 
 def test_chosen_locations_must_rise():

@@ -50,19 +50,6 @@ def test_a_transformer_layer_is_counted_on_its_fast_path_too():
     assert torch.backends.mha.get_fastpath_enabled()
 
 
-def test_an_operator_that_multiplies_without_a_rule_is_refused():
-    class Recurrent(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.lstm = nn.LSTM(8, 4, batch_first=True)
-
-        def forward(self, x):
-            return self.lstm(x)[0]
-
-    with pytest.raises(ValueError, match=r"lstm.*cannot be counted"):
-        count_macs(Recurrent(), torch.zeros(1, 4, 8))
-
-
 def test_costs_are_cumulative_along_the_backbone_and_own_at_the_heads():
     network = EarlyExitNetwork(
         [nn.Conv2d(1, 4, 3, padding=1), nn.Conv2d(4, 8, 1)],

@@ -72,7 +72,7 @@ def test_one_dimensional_convolutions_and_rows_of_linear_layers():
     flat = workload(network(nn.Conv1d(2, 6, 5, stride=2, padding=2), (2, 32)))
     assert flat.segments[0] == (Operation("conv", 2, 6, (1, 32), (1, 5), (1, 2), (0, 2)),)
     tokens = workload(network(nn.Linear(4, 5), (7, 4)))
-    assert tokens.segments[0] == (Operation("conv", 4, 5, (7, 1)),)
+    assert tokens.segments[0] == (Operation("linear", 4, 5, (7, 1)),)
     assert tokens.macs().static == 7 * 20 + 7 * 5 * 3
 
 

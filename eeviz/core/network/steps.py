@@ -13,7 +13,7 @@ class Operation:
     """A layer with weights on one sample.
 
     kind : "conv", "depthwise" (one filter a channel) or "linear". inputs, outputs : channels. size : (height, width) that
-    comes in, (1, 1) for a linear layer. kernel, stride, padding : (vertical, horizontal), padding on both sides.
+    comes in; of a linear layer (rows, 1), each a vector of its own. kernel, stride, padding : (vertical, horizontal), padding on both sides.
     name : for people; layers that differ in nothing else are equal.
     """
 
@@ -72,7 +72,8 @@ class Operation:
     def __str__(self) -> str:
         words = {"conv": "convolution", "depthwise": "depthwise", "linear": "linear"}[self.kind]
         if self.kind == "linear":
-            return f"{words} {self.inputs} to {self.outputs}"
+            rows = f", {self.size[0]} rows" if self.size[0] > 1 else ""
+            return f"{words} {self.inputs} to {self.outputs}{rows}"
         stride = f" stride {self.stride[0]}x{self.stride[1]}" if self.stride != (1, 1) else ""
         return (
             f"{words} {self.kernel[0]}x{self.kernel[1]}{stride}, {self.inputs} to {self.outputs} channels, "
@@ -84,19 +85,38 @@ class Operation:
 class Stream:
     """A layer that moves activations without multiplying them by weights: "add", "multiply", "pool" or "resize".
 
-    reads, writes : activations taken from and given to memory.
+    reads, writes : activations taken from and given to memory. weights : that are added or multiplied, element by element.
     """
 
     kind: str
     reads: int
     writes: int
     name: str = field(default="", compare=False)
+    weights: int = 0
 
     macs = 0
-    weights = 0
 
     def __str__(self) -> str:
         return f"{self.kind}, {self.reads} values to {self.writes}"
 
 
-Step = Operation | Stream
+@dataclass(frozen=True)
+class Other:
+    """What accelerators have no rule for: only as much of it as a platform needs to know.
+
+    kind : of its MACs: "conv", "depthwise", "linear", or "matmul" for products of activations. words : what it is.
+    """
+
+    kind: str
+    macs: int
+    weights: int
+    reads: int
+    writes: int
+    words: str
+    name: str = field(default="", compare=False)
+
+    def __str__(self) -> str:
+        return f"{self.words}, {self.reads} values to {self.writes}"
+
+
+Step = Operation | Stream | Other

@@ -27,7 +27,9 @@ class Workload:
 
     inputs : values of one sample as it enters. bits, head_bits : where a space or the network decides them. held : for each
     segment, then for each head, the values alive while each step runs (None: what it reads and writes); taps (E,) : values
-    alive beside a head, those of the segment before it, which the next segment waits for.
+    alive beside a head, those of the segment before it, which the next segment waits for. ends : for each segment, then for
+    each head, the values that come in and go out (None: of the first step and the last); weights : as many, each weight
+    once however often it is used (None: the sum over its steps).
     """
 
     segments: tuple[tuple[Step, ...], ...]
@@ -38,10 +40,17 @@ class Workload:
     head_bits: tuple[Bits | None, ...] = field(default=(), compare=False)
     held: tuple[tuple[int, ...], ...] | None = None
     taps: tuple[int, ...] | None = None
+    ends: tuple[tuple[int, int], ...] | None = field(default=None, compare=False)
+    weights: tuple[int, ...] | None = field(default=None, compare=False)
 
     def __post_init__(self):
+        pieces = (*self.segments, *self.heads)
+        if self.ends is None:
+            ends = tuple((p[0].reads, p[-1].writes) if p else (0, 0) for p in pieces)
+            object.__setattr__(self, "ends", ends)
+        if self.weights is None:
+            object.__setattr__(self, "weights", tuple(_stored(piece) for piece in pieces))
         if self.held is None:
-            pieces = (*self.segments, *self.heads)
             object.__setattr__(self, "held", tuple(tuple(s.reads + s.writes for s in piece) for piece in pieces))
         if self.taps is None:
             object.__setattr__(self, "taps", (0,) * len(self.heads))
@@ -82,7 +91,7 @@ class Workload:
         What a head makes has its own bits, the tap that waits beside it those of the backbone.
         """
         bits, own = self.at_bits(bits, head_bits)
-        most = [max(held, default=0) for held in self.held]
+        most = [max(held, default=came) for held, (came, _) in zip(self.held, self.ends, strict=True)]
         count, each = len(self.segments), bits.activations
         heads = zip(most[count:], own, self.taps, strict=True)
         return (*(m * each / 8 for m in most[:count]), *((m * b.activations + tap * each) / 8 for m, b, tap in heads))
@@ -93,17 +102,22 @@ class Workload:
         Its worst case, the deepest exit's, is what the network with those heads takes; means tell what is touched.
         """
         bits, own = self.at_bits(bits, head_bits)
-        segments = np.array([_stored(piece, bits) for piece in self.segments])
-        heads = [_stored(piece, b) for piece, b in zip(self.heads, own, strict=True)]
+        count = len(self.segments)
+        segments = np.array([weights * bits.weights / 8 for weights in self.weights[:count]])
+        heads = [weights * b.weights / 8 for weights, b in zip(self.weights[count:], own, strict=True)]
         segments[0] += max(self.peaks(bits, own))
         return self.cost(segments, heads, "B")
 
     def platform_segments(self, bits: AnyBits | None = None, head_bits: HeadBits = None) -> Segments:
-        """What a `Platform` needs to know: MACs by kind of operator and bytes of one sample, batch norms folded away."""
+        """What a `Platform` needs to know: MACs by kind of operator and bytes of one sample, batch norms folded away.
+
+        Moved bytes are the weights and what every step reads and writes; peak bytes those of `peaks`.
+        """
         bits, own = self.at_bits(bits, head_bits)
-        peaks, count = self.peaks(bits, own), len(self.segments)
-        heads = [_piece(*one) for one in zip(self.heads, own, peaks[count:], strict=True)]
-        pieces = [_piece(steps, bits, peak) for steps, peak in zip(self.segments, peaks, strict=False)]
+        count = len(self.segments)
+        each, steps = (bits,) * count + own, (*self.segments, *self.heads)
+        made = [_piece(*one) for one in zip(steps, each, self.ends, self.weights, self.peaks(bits, own), strict=True)]
+        pieces, heads = made[:count], made[count:]
         return Segments(pieces, heads, np.array(self.position), self.inputs * bits.activations / 8)
 
     def columns(self, index) -> Workload:
@@ -111,31 +125,32 @@ class Workload:
         heads, position, taps = (tuple(of[i] for i in index) for of in (self.heads, self.position, self.taps))
         own = tuple(self.head_bits[i] for i in index) if self.head_bits else ()
         count = len(self.segments)
-        held = (*self.held[:count], *(self.held[count + i] for i in index))
-        return Workload(self.segments, heads, position, self.inputs, self.bits, own, held, taps)
+        pieces = (of[:count] + tuple(of[count + i] for i in index) for of in (self.held, self.ends, self.weights))
+        held, ends, weights = pieces
+        return Workload(
+            self.segments, heads, position, self.inputs, self.bits, own, held, taps, ends=ends, weights=weights
+        )
 
 
 @lru_cache(maxsize=65536)
-def _stored(steps: tuple[Step, ...], bits: Bits) -> float:
-    """Bytes of the weights."""
-    return sum(step.weights for step in steps) * bits.weights / 8
+def _stored(steps: tuple[Step, ...]) -> int:
+    """Weights, those that several steps use as often as they do."""
+    return sum(step.weights for step in steps)
 
 
-def _piece(steps: tuple[Step, ...], bits: Bits, peak: float) -> Piece:
+def _piece(steps: tuple[Step, ...], bits: Bits, ends: tuple[int, int], weights: int, peak: float) -> Piece:
     each = bits.activations / 8
     macs: dict[str, int] = {}
     for step in steps:
         if step.macs:
             macs[step.kind] = macs.get(step.kind, 0) + step.macs
-    if not steps:
-        return Piece(macs, peak_bytes=peak)
-    weights = _stored(steps, bits)
+    stored = weights * bits.weights / 8
     return Piece(
         macs,
-        weight_bytes=weights,
-        input_bytes=steps[0].reads * each,
-        output_bytes=steps[-1].writes * each,
-        moved_bytes=weights + sum(step.reads + step.writes for step in steps) * each,
+        weight_bytes=stored,
+        input_bytes=ends[0] * each,
+        output_bytes=ends[1] * each,
+        moved_bytes=stored + sum(step.reads + step.writes for step in steps) * each,
         peak_bytes=peak,
     )
 
@@ -149,9 +164,10 @@ def workload_of(plan: Plan) -> Workload:
     waits = [head.position != last for head in plan.heads]
     held = tuple(_held(*piece, early) for piece, early in zip(pieces, [False] * count + waits, strict=True))
     taps = tuple(early * prod(shape) for early, shape in zip(waits, plan.taps, strict=True))
+    ends = tuple(_ends(*piece) for piece in pieces)
     own = tuple(head.bits for head in plan.heads)
     position, inputs = plan.position, prod(plan.input)
-    return Workload(tuple(steps[:count]), tuple(steps[count:]), position, inputs, plan.bits, own, held, taps)
+    return Workload(tuple(steps[:count]), tuple(steps[count:]), position, inputs, plan.bits, own, held, taps, ends)
 
 
 @lru_cache(maxsize=65536)
@@ -165,6 +181,12 @@ def _held(layers: Layers, shape: Shape, early: bool) -> tuple[int, ...]:
     """(S,) values alive while each step of the layers runs. early : the layers' input is counted elsewhere."""
     trace = _trace(layers, shape)
     return alive([takes for _, takes in trace], [step.writes for step, _ in trace], 0 if early else prod(shape))
+
+
+@lru_cache(maxsize=65536)
+def _ends(layers: Layers, shape: Shape) -> tuple[int, int]:
+    """Values that come in and go out."""
+    return prod(shape), prod(described.through(layers, shape))
 
 
 @lru_cache(maxsize=65536)

@@ -14,7 +14,7 @@ from math import prod
 import torch
 from torch import Tensor, fx, nn
 
-from ..count.macs import count_macs
+from ..count.macs import macs_along
 from .split import check_identical, free_nodes, overwritten, split
 from .trace import Traced, Value, trace
 
@@ -123,12 +123,7 @@ def analyse(model: nn.Module, example: Tensor, classes: int | None = None) -> Gr
 
 def segment_macs(segments: Sequence[nn.Module], example: Tensor) -> list[int]:
     """MACs of each segment for one sample, the last being the final classifier, by `count_macs`."""
-    x, found = example[:1], []
-    with torch.no_grad():
-        for segment in segments:
-            found.append(count_macs(segment, x))
-            x = segment(x)
-    return found
+    return macs_along(segments, example[:1])
 
 
 def _cuts(traced: Traced) -> list[fx.Node]:

@@ -15,8 +15,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
-from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.utils.flop_counter import FlopCounterMode
+
+from ..count.operators import Recorder, UncountableError, recording
 
 BATCHES = (2, 3)  # of the two runs
 _LEAVES = (nn.MultiheadAttention, nn.TransformerEncoderLayer, nn.RNNBase)
@@ -186,16 +186,20 @@ def _described(value: Any) -> str:
     return type(value).__name__
 
 
-class _Recorder(fx.Interpreter):
-    def __init__(self, module: fx.GraphModule):
+class _Interpreter(fx.Interpreter):
+    def __init__(self, module: fx.GraphModule, counter: Recorder):
         super().__init__(module)
         self.seen: dict[fx.Node, tuple[Any, bool, bool, float]] = {}
-        self.counter = FlopCounterMode(display=False)
+        self.writing: set[fx.Node] = set()  # into a tensor that they take
+        self.counter, self.extra_traceback = counter, False
 
     def run_node(self, n):
-        before = self.counter.get_total_flops()
+        before = self.counter.macs
+        taken = [(v, v._version) for v in map(self.env.get, n.all_input_nodes) if isinstance(v, Tensor)]
         value = super().run_node(n)
-        macs = (self.counter.get_total_flops() - before) / 2
+        macs = self.counter.macs - before
+        if any(tensor._version != version for tensor, version in taken):
+            self.writing.add(n)
         if isinstance(value, Tensor):
             self.seen[n] = (tuple(value.shape), True, value.is_floating_point(), macs)
         else:
@@ -209,23 +213,33 @@ def _plain(value: Any) -> bool:
     return isinstance(value, (int, float, bool, str, torch.dtype, torch.device, type(None)))
 
 
+def _drop_unused(module: fx.GraphModule, seen: dict[fx.Node, tuple], writing: set[fx.Node]) -> None:
+    """Take out what is computed and not returned (auxiliary heads): nobody should pay for it. Assertions stay."""
+    for node in reversed(list(module.graph.nodes)):
+        gives = node in seen and (seen[node][1] or seen[node][0] is not None)
+        if not node.users and gives and node not in writing and node.op not in ("placeholder", "output"):
+            module.graph.erase_node(node)
+            del seen[node]
+    module.recompile()
+
+
 def _summarised(module: fx.GraphModule, example: Tensor, by: str) -> Traced:
     placeholders = [n.name for n in module.graph.nodes if n.op == "placeholder"]
     if len(placeholders) != 1:
         raise ValueError(f"the model takes several inputs ({', '.join(placeholders)}): fold them into one tensor.")
     runs = []
-    fast = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)  # fused operators hide their products from the counter
     try:
         for batch in BATCHES:
-            recorder = _Recorder(module)
-            with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), recorder.counter:
-                recorder.run(example[:batch])
-            runs.append(recorder.seen)
+            x = example[:batch].clone()
+            with recording(x, module) as counter:
+                interpreter = _Interpreter(module, counter)
+                interpreter.run(x)
+            runs.append(interpreter.seen)
+    except UncountableError:
+        raise
     except Exception as error:
         raise _Untraceable(f"{type(error).__name__}: {error}") from error
-    finally:
-        torch.backends.mha.set_fastpath_enabled(fast)
+    _drop_unused(module, runs[0], interpreter.writing)
     values = {}
     for node, (one, tensor, floating, macs) in runs[0].items():
         two = runs[1][node][0]
