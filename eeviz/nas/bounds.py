@@ -8,6 +8,7 @@ import numpy as np
 
 from ..core.space.space import SearchSpace
 from ..core.table.cost import Cost, ProductCost
+from ..core.table.format import precisely
 from .domain import Domain, Genome
 from .evaluate import Evaluator
 from .goal import Goal, cheapest
@@ -58,8 +59,8 @@ def possible(domain: Domain, evaluator: Evaluator, goal: Goal, offered: bool, sp
             if smallest > bound:
                 unit = evaluator.costs(genome, offered)[cost].unit
                 raise ValueError(
-                    f"{name}: nothing in the space {space.name!r} costs at most {bound:.6g} {unit} {when}; the "
-                    f"smallest possible is {smallest:.6g} {unit}: ask for that or more."
+                    f"{name}: nothing in the space {space.name!r} costs at most {precisely(bound, unit)} {when}; the "
+                    f"smallest possible is {precisely(smallest, unit)}: ask for more."
                 )
 
 

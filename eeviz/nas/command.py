@@ -10,6 +10,7 @@ import argparse
 import math
 from collections import Counter
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 
 from ..core.space.space import SearchSpace
@@ -61,8 +62,8 @@ def number(text: str) -> float:
     """2.5M, 800k, 3e6 or 0.002 as a number. Raises argparse.ArgumentTypeError in words."""
     factor = {"k": 1e3, "M": 1e6, "G": 1e9}.get(text[-1:], 1.0)
     try:
-        value = float(text[:-1] if factor > 1 else text) * factor
-    except ValueError:
+        value = float(Decimal(text[:-1] if factor > 1 else text) * Decimal(factor))  # 1.1M is 1100000 to the last digit
+    except ArithmeticError:
         value = math.nan
     if not 0 < value < math.inf:
         raise argparse.ArgumentTypeError(f"{text!r} is no positive number; write one like 2500000, 2.5M or 800k.")

@@ -66,13 +66,14 @@ class Goal:
 
 
 def cheapest(charge: Cost | ProductCost, removable: bool = True) -> tuple[float, float]:
-    """Smallest mean cost and smallest worst case of any policy: everyone leaves at one exit; no early exit at all."""
+    """Smallest mean cost and smallest worst case of any policy: everyone leaves at one exit, or there is none."""
     early = len(charge) - 1
     if not removable:
-        at = charge.at(np.ones(early, dtype=bool))
-        return float(at[0]), float(at[-1])
-    alone = [charge.at(np.arange(early) == k)[k] for k in range(early)]
-    return float(min([*alone, charge.static])), charge.static
+        everything = np.ones(early, dtype=bool)
+        return float(charge.at(everything)[0]), float(charge.worst(everything)[0])
+    alone = [(charge.at(one)[k], charge.worst(one)[k]) for k, one in enumerate(np.eye(early, dtype=bool))]
+    mean, worst = zip(*alone, (charge.static, charge.static), strict=True)
+    return float(min(mean)), float(min(worst))
 
 
 def _bounds(value: Bounds, cost: str, name: str) -> tuple[tuple[str, float], ...]:

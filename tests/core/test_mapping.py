@@ -155,13 +155,41 @@ def test_worst_case_latency_is_respected_exactly():
     bound = 0.15
 
     def allowed(assignment, heads, policy, costs):
-        return costs["latency"].at(policy.kept)[-1] <= bound
+        return costs["latency"].at(policy.kept)[policy.deepest] <= bound
 
     mapping = CHAIN.map(segments, records, "energy", max_drop=0.1, grid=GRID, worst_latency=bound)
     expected = brute_force(CHAIN, segments, records, "energy", allowed)
     agree(mapping, expected, records)
     assert mapping.figures(records)["latency"]["worst"] <= bound
     assert expected != brute_force(CHAIN, segments, records, "energy")
+
+
+@pytest.mark.parametrize("quantile", [0.0, 0.1, 0.3, 0.6])
+@pytest.mark.parametrize("position", [None, (0, 0, 1, 2)])
+def test_a_worst_case_ends_where_nobody_gets_past(quantile, position):
+    exits, most = (3, 99) if position is None else (4, 2)  # with alternatives: one table for each choice of exits
+    records, segments = table(60, exits, 4, position), network(exits, position)
+    ends = [ee.Policy([None if j != k else 0.0 for j in range(exits - 1)]) for k in range(exits - 1)]
+    slowest = [
+        costs["latency"].at(policy.kept)[policy.deepest]
+        for assignment in assignments(len(segments), 3)
+        for costs in (CHAIN.cost(segments, assignment),)
+        for policy in (*ends, ee.Policy([None] * (exits - 1)))
+    ]
+    bound = float(np.quantile(slowest, quantile))
+
+    def allowed(assignment, heads, policy, costs):
+        return costs["latency"].at(policy.kept)[policy.deepest] <= bound
+
+    options = {} if position is None else {"max_exits": most}
+    mapping = CHAIN.map(segments, records, "energy", max_drop=0.9, grid=GRID, worst_latency=bound, **options)
+    agree(mapping, brute_force(CHAIN, segments, records, "energy", allowed, most), records)
+    assert mapping.figures(records)["latency"]["worst"] <= bound
+    for index in range(len(mapping.front)):
+        point = mapping.at(index)
+        assert point.route(records, "latency").worst_cost <= bound
+        assert point.route(records).worst_cost == pytest.approx(mapping.front.worst_cost[index])
+    assert (quantile > 0.5) or (mapping.front.thresholds == 0).any()
 
 
 def test_macs_choose_the_policy_and_energy_the_place():
@@ -225,7 +253,7 @@ def test_memory_that_fits_nothing_is_told():
 
 
 def test_latency_that_nothing_reaches_is_told():
-    with pytest.raises(ValueError, match=r"no assignment has a worst case of at most 0\.001 s: the lowest is 0\.0"):
+    with pytest.raises(ValueError, match=r"no assignment has a worst case of at most 1 ms: the lowest is \d+(\.\d+)? ms"):
         CHAIN.map(network(3), table(60, 3, 1), worst_latency=0.001)
 
 

@@ -12,6 +12,7 @@ from tables import random_policy, random_records
 from eeviz.core.solve.grid import quantile_grid
 from eeviz.core.solve.thresholds import front
 from eeviz.core.table.cost import Cost, ProductCost
+from eeviz.core.table.format import precisely
 from eeviz.core.table.policy import Policy, route
 from eeviz.core.table.records import balanced
 
@@ -183,8 +184,71 @@ def test_worst_case_is_kept_and_nothing_within_it_is_lost():
     result = front(records, grid=6, max_worst=limit)
     assert (result.mean_cost.tolist(), result.accuracy.tolist()) == (cost.tolist(), accuracy.tolist())
     assert (front(records, max_worst=limit, refine=True).worst_cost <= limit).all()
-    with pytest.raises(ValueError, match=f"the lowest is {costs.static:.6g}, without any early exit"):
-        front(records, max_worst=costs.static - 1)
+
+
+def alone(records, k, cost="macs"):
+    """What everyone pays where all leave at exit k and no other exit has a head."""
+    return records.cost(cost).at(np.arange(records.exits_count - 1) == k)[k]
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_threshold_of_zero_ends_the_worst_case(seed):
+    exits, removable = 3 + seed % 2, seed % 3 > 0
+    records = replace(random_records(seed, samples=40, exits=exits, levels=12), removable=removable)
+    if seed % 4 == 1:
+        records = replace(records, position=np.array([0, *range(exits - 1)]))  # alternatives
+        records = replace(records, removable=True)
+    removed = [None] if records.removable else [1.0]
+    choices = [[*removed, *quantile_grid(records.confidence[:, k], 5).tolist()] for k in range(exits - 1)]
+    fitting = lambda p: len(set(records.position[:-1][p.kept])) == p.kept.sum()  # noqa: E731
+    every = {route(records, Policy(t)).worst_cost for t in product(*choices) if fitting(Policy(t))}
+    for limit in sorted(every)[:: max(1, len(every) // 6)]:
+        within = lambda p, limit=limit: fitting(p) and route(records, p).worst_cost <= limit
+        cost, accuracy = brute_force(records, choices, allowed=within)
+        result = front(records, grid=5, max_exits=exits - 1, max_worst=limit)
+        assert (result.mean_cost.tolist(), result.accuracy.tolist()) == (cost.tolist(), accuracy.tolist())
+        assert_figures_are_those_of_route(records, result)
+        assert (result.worst_cost <= limit).all()
+        refined = front(records, grid=5, max_exits=exits - 1, max_worst=limit, refine=True)
+        assert_figures_are_those_of_route(records, refined)
+        assert (refined.worst_cost <= limit).all()
+        for c, a in zip(cost, accuracy, strict=True):
+            assert refined.accuracy[refined.within(c)] >= a
+    with pytest.raises(ValueError, match=f"the lowest is {precisely(min(every))}, "):
+        front(records, grid=5, max_exits=exits - 1, max_worst=0.99 * min(every))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_refined_under_a_worst_case_misses_nothing_over_all_real_thresholds(seed):
+    records = random_records(seed, samples=25, exits=3)
+    choices = [every_real_threshold(records, k) for k in range(2)]
+    limit = records.cost().at(np.array([True, True]))[1]  # everyone is out at the second exit
+    cost, accuracy = brute_force(records, choices, allowed=lambda p: route(records, p).worst_cost <= limit)
+    assert limit < records.cost().static
+    result = front(records, max_worst=limit, refine=True)
+    assert (result.mean_cost.tolist(), result.accuracy.tolist()) == (cost.tolist(), accuracy.tolist())
+
+
+def test_without_exits_the_worst_case_is_the_static_networks():
+    records = random_records(7, samples=50, exits=4)
+    static = records.cost().static
+    assert front(records, max_exits=0, max_worst=static).worst_cost.tolist() == [static]
+    with pytest.raises(ValueError, match=f"the lowest is {precisely(static)}, without any early exit"):
+        front(records, max_exits=0, max_worst=static - 1)
+    with pytest.raises(ValueError, match=f"the lowest is {precisely(alone(records, 0))}, everyone leaving at exit 1"):
+        front(records, max_worst=alone(records, 0) - 1)
+
+
+def test_memory_is_held_whoever_gets_there():
+    records = random_records(7, samples=50, exits=3)
+    held = Cost(records.cost().backbone, records.cost().heads, "B")
+    records = replace(records, costs={"macs": records.cost(), "memory": held})
+    policy = Policy((0.0, 0.5))
+    assert route(records, policy).worst_cost == records.cost().at(policy.kept)[0]
+    assert route(records, policy, "memory").worst_cost == held.at(policy.kept)[-1]
+    assert (front(records, "memory", max_worst=held.static).worst_cost <= held.static).all()
+    with pytest.raises(ValueError, match="without any early exit"):
+        front(records, "memory", max_worst=held.static - 1)
 
 
 @pytest.mark.parametrize("refine", [False, True])

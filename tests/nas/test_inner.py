@@ -80,7 +80,9 @@ def test_constraints_hold_at_every_point(offered):
 
 
 def test_no_point_where_the_worst_case_cannot_be_reached(offered):
-    assert not len(cross_fitted(offered, Goal.of(max_worst=0.9 * offered.cost().static)))
+    least = cheapest(offered.cost())[1]
+    assert not len(cross_fitted(offered, Goal.of(max_worst=0.99 * least)))
+    assert len(cross_fitted(offered, Goal.of(max_worst=least)))
 
 
 def test_columns_keep_what_belongs_to_them(offered):
@@ -94,7 +96,9 @@ def test_columns_keep_what_belongs_to_them(offered):
 def test_cheapest_mean_and_worst_case(offered):
     mean, worst = cheapest(offered.cost())
     assert mean == front(offered, grid=2, max_exits=1).mean_cost[0]
-    assert worst == offered.cost().static
+    assert worst == front(offered, grid=2, max_exits=1, max_worst=worst).worst_cost[-1]  # everyone leaves at one exit
+    with pytest.raises(ValueError, match="worst case"):
+        front(offered, grid=2, max_exits=1, max_worst=0.999 * worst)
 
 
 def test_best_of_drops_the_dominated():

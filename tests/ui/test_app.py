@@ -10,6 +10,7 @@ from tables import random_records, with_logits
 
 import eeviz as ee
 from eeviz.core.table.cost import Cost
+from eeviz.core.table.format import precisely, quantity
 from eeviz.core.table.policy import Policy, route
 from eeviz.core.table.records import ExitRecords
 from eeviz.ui.explorer.app import ExplorerApp
@@ -53,6 +54,61 @@ def test_a_budget_that_cannot_be_met_says_the_best_reachable_and_changes_nothing
     assert app.status.level == "error"
     assert "2" in app.status.message
     assert app.state.policy == before
+
+
+@pytest.fixture(scope="module")
+def fashion():
+    demo = ee.load_demo("fashion")
+    return ExplorerApp(ExplorerState(demo.validation), inline=True)
+
+
+@pytest.mark.parametrize("which", ["mean_cost", "worst_cost"])
+def test_a_budget_equal_to_a_shown_cost_accepts_what_was_shown(fashion, which):
+    app, records = fashion, fashion.state.records
+    app.tuning.which.value = {"mean_cost": "max_cost", "worst_cost": "max_worst"}[which]
+    best = ee.front(records, refine=True)
+    assert app.tuning.unit.value == "M MACs"
+    for i in range(0, len(best), 9):
+        shown = quantity(getattr(best, which)[i])
+        number, words = shown.split(" ", 1)
+        app.tuning.budget.value = round(float(number) * {"M MACs": 1, "k MACs": 1e-3}[words], 9)
+        app.tuning.under_budget()
+        routing = app.state.routing
+        assert routing.accuracy >= best.accuracy[i]
+        assert getattr(routing, which) <= getattr(best, which)[i] or quantity(getattr(routing, which)) == shown
+
+
+def test_at_most_five_million_in_the_worst_case_is_found_on_the_demo(fashion):
+    app, records = fashion, fashion.state.records
+    app.tuning.which.value = "max_worst"
+    app.tuning.budget.value = 5.0
+    app.tuning.budget_button.click()
+    assert app.status.level == "info", app.status.message
+    assert app.state.routing.worst_cost <= 5e6
+    assert app.state.routing.accuracy > 0.934
+    app.tuning.budget.value = 4.07  # two exits, of which everyone is out at the second
+    app.tuning.budget_button.click()
+    routing = app.state.routing
+    assert quantity(routing.worst_cost) == "4.07 M MACs"
+    assert routing.accuracy == pytest.approx(0.934, abs=5e-4)
+    assert routing.count[-1] == 0
+    assert "worst case 4.07 M MACs" in app.status.message
+    app.tuning.budget.value = 0.5
+    app.tuning.budget_button.click()
+    least = min(records.cost().at(np.arange(3) == k)[k] for k in range(3))
+    assert f"at most 500 k MACs: the lowest is {precisely(least)}, everyone leaving at" in app.status.message
+
+
+def test_a_budget_is_asked_as_it_was_typed(fashion):
+    app, records = fashion, fashion.state.records
+    app.tuning.which.value = "max_cost"
+    app.tuning.budget.value = 1.7384  # more digits than are shown
+    app.tuning.under_budget()
+    assert app.state.routing.mean_cost <= 1738400
+    assert app.state.policy == ee.tune(records, max_cost=1738400)
+    app.tuning.budget.value = 0.11
+    app.tuning.budget_button.click()
+    assert "no policy costs at most 110 k MACs on average" in app.status.message
 
 
 def test_the_worst_case_can_be_bounded(app):

@@ -5,6 +5,7 @@ import pytest
 
 from eeviz.catalogue import load_demo
 from eeviz.core.platform.platform import Platform
+from eeviz.core.table import format
 from eeviz.core.table.policy import Policy, route
 from eeviz.labs.augment.settings import Settings
 from eeviz.labs.augment.shipped import Shipped
@@ -76,9 +77,16 @@ def test_a_worst_case_is_kept_and_asked_of_the_shortest_path_too(opened):
     assert asked == pytest.approx(model, abs=1e-6)
     assert decision.mapping.route(opened.state.trained.records, "latency").worst_cost <= asked
     assert beside.configuration is None or beside.configuration.figures["latency"]["worst"] <= asked
+    shown = format.quantity(decision.mapping.route(opened.state.trained.records, "latency").worst_cost, "s")
+    assert shown.endswith(" ms")  # asked for what is shown, the page finds it again
+    opened.form.worst.value = float(shown.removesuffix(" ms"))
+    opened.runline.press("decide")
+    assert opened.state.phase == "done"
+    again = opened.state.selected.figures["latency"]["worst"]
+    assert again <= asked or format.quantity(again, "s") == shown
     opened.form.worst.value = 0.001
     opened.runline.press("decide")
-    assert "no assignment has a worst case of at most 1e-06 s" in opened.status.message
+    assert "no assignment has a worst case of at most 1 µs" in opened.status.message
     opened.state.settings = before
     opened.runline.press("decide")
     assert opened.state.phase == "done"
@@ -160,3 +168,20 @@ def test_cifar10_opens_though_its_weights_do_not_ship():
     assert decided.accuracy >= app.state.trained.final - 0.01 - 1e-12
     assert decided.mean_cost < 0.6 * app.static_points[-1].mean_cost
     assert "one random half of the test images decides" in app.locations.value.lower()
+
+
+def test_who_reaches_no_later_segment_is_not_charged_for_it():
+    """The opening result: everyone is out before the final classifier, and the worst case is that of the last exit."""
+    opened = AugmentApp(AugmentState(Settings("ecg")), inline=True)
+    opened.runline.press("shipped")
+    one, records = opened.state.selected, opened.state.trained.records
+    charged = one.mapping.records(records)
+    for name in ("latency", "energy"):
+        routing = route(charged, one.policy, name)
+        ends = [k for k, t in enumerate(one.policy.thresholds) if t == 0]
+        assert ends
+        assert routing.count[ends[0] + 1 :].sum() == 0
+        worst = charged.cost(name).at(one.policy.kept)[ends[0]]
+        assert one.figures[name]["worst"] == worst < charged.cost(name).at(one.policy.kept)[-1]
+        assert one.figures[name]["p95"] <= worst
+    assert format.quantity(one.figures["latency"]["worst"], "s") in opened.panel.figures.value

@@ -12,6 +12,7 @@ from ..solve.baselines import shortest_path
 from ..solve.front import Front
 from ..solve.thresholds import _problem, choose
 from ..table.cost import Cost, ProductCost
+from ..table.format import precisely
 from ..table.policy import Policy, Routing, route
 from ..table.records import ExitRecords
 from .cost import HEADS, checked, memory, traffic
@@ -127,7 +128,8 @@ def best_mapping(
 
     cost : "latency", "energy" or "energy x latency", or a cost of the records ("macs": then of all assignments that the
     conditions allow the one with the least energy for the network without early exits).
-    One of max_drop (0.01 unless told), max_cost and min_accuracy, as in `tune`. worst_latency : of the deepest exit, s.
+    One of max_drop (0.01 unless told), max_cost and min_accuracy, as in `tune`. worst_latency : of the deepest exit
+    within reach, s (nobody gets past a threshold of 0).
     Memory of every processor is respected. heads : which places of heads are tried (see `Platform.cost`).
     grid, max_exits, refine : as in `front`. An assignment that another beats at every exit is left out.
 
@@ -139,8 +141,7 @@ def best_mapping(
     base = _problem(records, next(iter(records.costs)), max_exits, None)
     places = placements(platform, segments, records, cost, worst_latency, heads, base.max_exits)
     union, owner = solved(base, places, grid, refine)
-    kept = [tuple(np.flatnonzero(row == row).tolist()) for row in union.thresholds]
-    worst = [places[o].problem(base).cost_at(k)[-1] for o, k in zip(owner, kept, strict=True)]
+    worst = [places[o].problem(base).worst_cost(row[None])[0] for o, row in zip(owner, union.thresholds, strict=True)]
     front = replace(places[0].problem(base).front(union), worst_cost=np.array(worst))
     index = choose(front, records, max_cost, min_accuracy, max_drop)
     chosen = [places[o] for o in owner]
@@ -163,7 +164,7 @@ def shortest_mapping(
 ) -> Mapping:
     """Policy by the shortest path (Sponner et al., arXiv 2403.07957; `baselines.shortest_path`) for the platform, segments
     and cost of `mapping`, tried on every assignment that its memory allows; the cheapest that keeps the drop.
-    worst_latency : of the deepest exit at most, s; the published search has no such condition, so it is asked of its result.
+    worst_latency : of the deepest exit within reach at most, s; the published search has no such condition, so it is asked of its result.
 
     The published graph has no assignments: this gives it the best one. Assignments that another undercuts at every exit
     and head are left out. Raises ValueError, naming the best it reaches, when no assignment keeps the drop.
@@ -177,10 +178,11 @@ def shortest_mapping(
             continue
         held = memory(mapping.platform, mapping.segments, assignment, policy.kept, heads)
         mean = route(priced, policy, mapping.cost).mean_cost
-        worst = priced.cost("latency").at(policy.kept)[-1]
+        worst = priced.cost("latency").worst(policy.kept)[policy.deepest]
         if worst_latency is not None and worst > worst_latency:
             failure = failure or ValueError(
-                f"the shortest path's exits have a worst case of {worst:.6g} s, above {worst_latency:.6g} s."
+                f"the shortest path's exits have a worst case of {precisely(worst, 's')}, above "
+                f"{precisely(worst_latency, 's')}."
             )
             continue
         if mean < lowest and (held <= _room(mapping)).all():

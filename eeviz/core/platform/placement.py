@@ -20,6 +20,7 @@ from ..solve.lines import refine as refined
 from ..solve.problem import Candidates, Problem
 from ..solve.thresholds import MOST_CANDIDATES, MOST_CELLS, _choices, _grid_size, _many_tables, _solve
 from ..table.cost import Cost, ProductCost
+from ..table.format import precisely
 from ..table.records import ExitRecords
 from .cost import homes, memory
 
@@ -79,15 +80,11 @@ class Placement:
     _problem: list = field(default_factory=list, repr=False)
 
     def fits(self, kept: tuple[int, ...]) -> bool:
-        """Are these early exits (rising) within memory and worst-case latency?"""
+        """Are these early exits (rising) within memory?"""
         exits = list(kept)
         held = self.needs + self.head_bytes[exits].sum(axis=0)
         held = held + np.maximum(self.peak, self.head_peak[exits].max(axis=0, initial=0.0))
-        if (held > self.room).any():
-            return False
-        if self.worst_latency is None:
-            return True
-        return self.latency.backbone[-1] + self.latency.heads[[*exits, -1]].sum() <= self.worst_latency
+        return bool((held <= self.room).all())
 
     def roomy(self, exits: int) -> bool:
         """Does every choice of at most so many early exits fit?"""
@@ -100,7 +97,9 @@ class Placement:
     def problem(self, base: Problem) -> Problem:
         """The threshold problem with this placement's cost; always the same object."""
         if not self._problem:
-            self._problem.append(Problem(base.records, self.charge, base.max_exits, fits=self.fits))
+            self._problem.append(
+                Problem(base.records, self.charge, base.max_exits, self.worst_latency, self.fits, self.latency)
+            )
         return self._problem[0]
 
 
@@ -113,27 +112,41 @@ def placements(
     heads: tuple[str, ...],
     max_exits: int | None,
 ) -> list[Placement]:
-    """Every placement that can run the network without early exits and that no other beats; the cheapest static first.
+    """Every placement whose memory holds the network without early exits and that no other beats; the cheapest static first.
+
+    With a bound on the worst case, those under which the network without early exits keeps it come before the others.
 
     Raises ValueError, naming the nearest, when there is none.
     """
     room = _room(platform)
     found: list[tuple] = []
-    quickest = math.inf
+    quickest, early = math.inf, 0 if max_exits == 0 else segments.exits_count - 1
     for assignment in fitting(platform, segments):
         for place in heads if len(set(assignment)) > 1 else heads[:1]:
             costs = platform.cost(segments, assignment, place)
-            quickest = min(quickest, costs["latency"].static)
-            if worst_latency is None or costs["latency"].static <= worst_latency:
+            least = _least(costs["latency"], records.removable, early)
+            quickest = min(quickest, least)
+            if worst_latency is None or least <= worst_latency:
                 charge = costs[cost] if cost in costs else records.cost(cost)
                 made = _placement(platform, segments, assignment, place, charge, costs["latency"], worst_latency, room)
                 found.append(((charge.static, costs["energy"].static, costs["latency"].static), made))
     if not found:
         raise ValueError(
-            f"no assignment has a worst case of at most {worst_latency:.6g} s: the lowest is {quickest:.6g}."
+            f"no assignment has a worst case of at most {precisely(worst_latency, 's')}: the lowest is "
+            f"{precisely(quickest, 's')}."
         )
-    found.sort(key=lambda entry: entry[0])
+    if worst_latency is not None:
+        found.sort(key=lambda entry: (entry[0][2] > worst_latency, entry[0]))
+    else:
+        found.sort(key=lambda entry: entry[0])
     return _unbeaten([made for _, made in found], segments.exits_count - 1 if max_exits is None else max_exits)
+
+
+def _least(latency: Cost, removable: bool, early: int) -> float:
+    """The lowest worst-case latency of any policy: everyone leaves at one exit, or there is none."""
+    if not removable:
+        return float(latency.at(np.ones(len(latency) - 1, dtype=bool))[0])
+    return min([latency.static, *(latency.backbone[:early] + latency.heads[:early]).tolist()])
 
 
 def _placement(platform, segments, assignment, heads, charge, latency, worst_latency, room) -> Placement:
@@ -166,7 +179,7 @@ def solved(base: Problem, places: list[Placement], grid: int | None, refine: boo
     """
     if not base.records.removable:
         everything = tuple(range(base.early))
-        able = [o for o, place in enumerate(places) if place.fits(everything)]
+        able = [o for o, place in enumerate(places) if place.problem(base).allowed(everything)]
         if not able:
             raise ValueError("every exit must be kept, which these conditions do not allow.")
     else:
@@ -194,7 +207,10 @@ def _by_tables(base: Problem, places: list[Placement], grid: int | None) -> tupl
     solver.sieve = _joint_sieve(places)
     priced = [solver.priced(place.problem(base)) for place in places]
     prices = _Prices(places)
-    parts = [(o, _solve(Problem(base.records, place.charge, 0), grid)) for o, place in enumerate(places)]
+    parts = [
+        (o, _solve(Problem(base.records, place.charge, 0, place.worst_latency, bounded=place.latency), grid))
+        for o, place in enumerate(places)
+    ]
     front, owner = _union(parts)
     parts, held = [], 0
     for count in range(exits, 0, -1):
@@ -239,24 +255,26 @@ class _Prices:
         self.head_bytes = np.array([p.head_bytes for p in places])  # (A, E, R)
         self.head_peak = np.array([p.head_peak for p in places])
         self.room, self.bound = places[0].room, places[0].worst_latency
-        self.latency = np.array([p.latency.backbone[-1] + p.latency.heads[-1] for p in places])  # (A,)
+        self.latency = np.array([p.latency.backbone for p in places])  # (A, E)
         self.latency_heads = np.array([p.latency.heads for p in places])
 
     def worthwhile(self, prefix: tuple[int, ...], lasts: tuple[int, ...]) -> dict[int, tuple[int, ...]]:
-        """placement -> those of `lasts` with which, after `prefix`, it fits and no other undercuts it at every exit."""
+        """placement -> those of `lasts` with which, after `prefix`, it fits and no other undercuts it at every exit.
+
+        Where the worst case lets nobody past the last exit, what lies behind it does not count.
+        """
         first, last = list(prefix), list(lasts)
         leaving = self._at(first, last)  # (A, m + 1, B)
         fitting = self._fitting(first, last)  # (A, B)
+        ending, whole = self._within(first, last)  # (A, B)
         found: dict[int, list[int]] = {}
         for b, k in enumerate(last):
-            index = np.flatnonzero(fitting[:, b])
-            price = leaving[index, :, b]
-            order = np.argsort(price.sum(axis=1), kind="stable")
-            index, price = index[order], price[order]
-            while len(index):
-                found.setdefault(int(index[0]), []).append(k)
-                better = (price < price[0]).any(axis=1)
-                index, price = index[better], price[better]
+            able = fitting[:, b] & ending[:, b]
+            chosen = set(_uncut(np.flatnonzero(able & whole[:, b]), leaving[:, :, b]))
+            if not whole[able, b].all():
+                chosen |= set(_uncut(np.flatnonzero(able), leaving[:, :-1, b]))
+            for o in sorted(chosen):
+                found.setdefault(o, []).append(k)
         return {o: tuple(chosen) for o, chosen in found.items()}
 
     def _at(self, first: list[int], last: list[int]) -> np.ndarray:
@@ -277,11 +295,27 @@ class _Prices:
         held = (self.needs + self.head_bytes[:, first].sum(axis=1))[:, None] + self.head_bytes[:, last]
         peak = np.maximum(self.peak, self.head_peak[:, first].max(axis=1, initial=0.0))
         held = held + np.maximum(peak[:, None], self.head_peak[:, last])
-        fits = (held <= self.room).all(axis=2)
+        return (held <= self.room).all(axis=2)
+
+    def _within(self, first: list[int], last: list[int]) -> tuple[np.ndarray, np.ndarray]:
+        """(A, B) each: is the worst case kept where nobody gets past the last exit, and where some do?"""
+        heads = self.latency_heads[:, first].sum(axis=1)[:, None] + self.latency_heads[:, last]
         if self.bound is None:
-            return fits
-        latency = (self.latency + self.latency_heads[:, first].sum(axis=1))[:, None] + self.latency_heads[:, last]
-        return fits & (latency <= self.bound)
+            return np.ones(heads.shape, dtype=bool), np.ones(heads.shape, dtype=bool)
+        whole = self.latency[:, -1:] + heads + self.latency_heads[:, -1:]
+        return self.latency[:, last] + heads <= self.bound, whole <= self.bound
+
+
+def _uncut(index: np.ndarray, leaving: np.ndarray) -> list[int]:
+    """Those of the placements `index` that no other of them undercuts or equals at every exit; leaving (A, exits)."""
+    price, found = leaving[index], []
+    order = np.argsort(price.sum(axis=1), kind="stable")
+    index, price = index[order], price[order]
+    while len(index):
+        found.append(int(index[0]))
+        better = (price < price[0]).any(axis=1)
+        index, price = index[better], price[better]
+    return found
 
 
 def _union(fronts: list[tuple[int, Candidates]]) -> tuple[Candidates, np.ndarray]:

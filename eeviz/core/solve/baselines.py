@@ -14,6 +14,7 @@ from types import MappingProxyType
 
 import numpy as np
 
+from ..table.format import precisely
 from ..table.metrics import own_accuracy
 from ..table.policy import Policy, Routing, route
 from ..table.records import ExitRecords
@@ -180,7 +181,7 @@ def _pick(records: ExitRecords, cost: str, policies: Iterable[Policy], max_drop,
     if not good:
         raise ValueError(
             f"this method finds no policy within the condition: its best has accuracy {best.accuracy:.2%} at "
-            f"{best.mean_cost:.6g} {best.unit}."
+            f"{precisely(best.mean_cost, best.unit)}."
         )
     return tried[min(good)[-1]][0]
 

@@ -15,7 +15,7 @@ _BUCKETS = 4096
 class Front:
     """M policies, none both dearer and no more accurate than another, by rising mean cost.
 
-    accuracy (M,) in [0, 1], rising; mean_cost (M,), rising, and worst_cost (M,), of leaving at the final classifier, in
+    accuracy (M,) in [0, 1], rising; mean_cost (M,), rising, and worst_cost (M,), of the deepest exit within reach, in
     `unit`; thresholds (M, E-1) float32, NaN = exit removed. Every figure equals that of `route` to the last digit.
 
     Raises ValueError for lengths that disagree and for points out of order.

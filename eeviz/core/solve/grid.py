@@ -169,9 +169,21 @@ class GridSolver:
                 before = after
             cost_at = cost_at.T.reshape(m + 1, len(lasts), *[1] * m)
             mean_cost[:, *cells] = mean_cost_of([*count, before], cost_at, self.samples)
-            for b in np.flatnonzero(~allowed):
-                right[b, *cells] = -1
+            for b, kept in enumerate(sets):
+                if not allowed[b]:
+                    right[b, *cells] = -1
+                elif (within := self.problem.within(kept)) is not None:  # policies must end before they cost too much
+                    axes = [axis for axis, c in enumerate(chosen) if c]
+                    _end(right[b, *cells], [axis for axis, ok in zip(axes, within, strict=False) if ok])
         return mean_cost
+
+
+def _end(right: np.ndarray, axes: list[int]) -> None:
+    """Set `right`, a view of some cells, to -1 but where the threshold of one of these axes is 0, the first of each grid."""
+    ends = np.zeros(right.shape, dtype=bool)
+    for axis in axes:
+        np.moveaxis(ends, axis, 0)[0] = True
+    right[~ends] = -1
 
 
 def _leaving(table: np.ndarray, shape: tuple[int, ...], first: int = 0) -> np.ndarray:

@@ -6,7 +6,7 @@ from itertools import product
 
 import numpy as np
 
-from ..table.policy import mean_cost_of
+from ..table.policy import deepest_of, mean_cost_of
 from ..table.records import ExitRecords
 from .problem import Candidates, Problem, between
 
@@ -108,24 +108,32 @@ class Lines:
         found: list[Candidates] = []
         if self.problem.allowed(tuple(kept)):
             cost = mean_cost_of([*left, *passed], self.problem.cost_at(tuple(kept))[[*earlier, *ends]], self.samples)
-            self._report(found, cost, all_leave + all_gained, lines)
+            self._report(found, self._kept_to(cost, tuple(kept), lines), all_leave + all_gained, lines)
         cost_at = self.problem.cost_at(with_j)
         count = [*(n[row] for n in left), staying[row] - at_stop.sum(axis=0), *at_stop]
         mean_cost = mean_cost_of(count, cost_at[[*earlier, j, *ends]], self.samples)
+        mean_cost = self._kept_to(mean_cost, with_j, lines, row)
         self._report(found, mean_cost, all_leave[row] + gained, lines, row, j, column.cut[stop])
         if not self.removable:  # nobody leaves: threshold 1, the head is paid
             never = lines.copy()
             never[:, j] = 1
             cost = mean_cost_of([*left, *passed], cost_at[[*earlier, *ends]], self.samples)
-            self._report(found, cost, all_leave + all_gained, never)
+            self._report(found, self._kept_to(cost, with_j, never), all_leave + all_gained, never)
         # everyone leaves here: later exits are out of reach and can go
         shallow = lines.copy()
         if self.removable:
             shallow[:, j:] = np.nan
         shallow[:, j] = 0
         cost = mean_cost_of([*left, staying], cost_at[[*earlier, j]], self.samples)
-        self._report(found, cost, all_leave, shallow)
+        self._report(found, self._kept_to(cost, with_j, shallow), all_leave, shallow)
         return found
+
+    def _kept_to(self, cost: np.ndarray, kept: tuple[int, ...], lines: np.ndarray, row=None) -> np.ndarray:
+        """Mean costs of lines (of line row each), infinite where the worst case is not kept; the heads are at `kept`."""
+        if self.problem.within(kept) is None:
+            return cost
+        dear = self.problem.worst_at(kept)[deepest_of(lines)] > self.problem.max_worst  # (B,)
+        return np.where(dear if row is None else dear[row], np.inf, cost)
 
     def _arriving(self, column: _Column, earlier: list[int], lines: np.ndarray):
         """Who reaches exit j, how many left at each earlier exit, and their right answers."""

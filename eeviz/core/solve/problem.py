@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ..table.policy import deepest_of
 from ..table.records import Cost, ExitRecords, ProductCost
 from .front import Front, Sieve, undominated
 
@@ -15,7 +16,8 @@ from .front import Front, Sieve, undominated
 class Problem:
     """What a solver needs of records: the table, the cost, and which sets of exits may be kept.
 
-    max_exits : at most so many early exits. max_worst : worst-case cost at most this, in the cost's unit.
+    max_exits : at most so many early exits. max_worst : worst-case cost at most this, in the cost's unit; of another cost
+    than the one to minimise where `bounded` is given.
     fits : may exactly these exits (rising) have heads? Where it says yes it must say yes to every part of the set.
     """
 
@@ -24,8 +26,10 @@ class Problem:
     max_exits: int | None = None
     max_worst: float | None = None
     fits: Callable[[tuple[int, ...]], bool] | None = None
+    bounded: Cost | ProductCost | None = None
     _cost_at: dict = field(default_factory=dict, repr=False)
     _allowed: dict = field(default_factory=dict, repr=False)
+    _worst_at: dict = field(default_factory=dict, repr=False)
 
     @property
     def early(self) -> int:
@@ -40,8 +44,26 @@ class Problem:
             self._cost_at[kept] = self.charge.at(has_head)
         return self._cost_at[kept]
 
+    def worst_at(self, kept: tuple[int, ...]) -> np.ndarray:
+        """(E,) the cost that max_worst bounds, by the deepest exit within reach; `kept` as in `cost_at`."""
+        if kept not in self._worst_at:
+            has_head = np.zeros(self.early, dtype=bool)
+            has_head[list(kept)] = True
+            self._worst_at[kept] = (self.bounded or self.charge).worst(has_head)
+        return self._worst_at[kept]
+
+    def within(self, kept: tuple[int, ...]) -> np.ndarray | None:
+        """(len(kept) + 1,) bool: may samples go as deep as each exit of `kept`, and as the final classifier? None: always.
+
+        A policy ends at its first threshold of 0: nobody gets past it.
+        """
+        if self.max_worst is None:
+            return None
+        found = self.worst_at(kept)[[*kept, -1]] <= self.max_worst
+        return None if found[-1] else found
+
     def allowed(self, kept: tuple[int, ...]) -> bool:
-        """May exactly these exits (rising) have heads?"""
+        """May exactly these exits (rising) have heads, if only with thresholds that keep the worst case?"""
         if kept not in self._allowed:
             self._allowed[kept] = self._check(kept)
         return self._allowed[kept]
@@ -55,7 +77,19 @@ class Problem:
             return False
         if self.fits is not None and not self.fits(kept):
             return False
-        return self.max_worst is None or self.cost_at(kept)[-1] <= self.max_worst
+        within = self.within(kept)
+        return within is None or bool(within.any())
+
+    def least(self) -> tuple[float, str]:
+        """The lowest worst case of any policy, and which has it, in words."""
+        if not self.records.removable:
+            at = self.worst_at(tuple(range(self.early)))
+            return float(at[0]), "with every exit kept" + (", everyone leaving at the first" if self.early else "")
+        least, where = float(self.worst_at(())[-1]), "without any early exit"
+        for k in range(self.early) if self.max_exits != 0 else ():
+            if (worst := float(self.worst_at((k,))[k])) < least:
+                least, where = worst, f"everyone leaving at {self.records.exits[k]}"
+        return least, where
 
     def sieve(self) -> Sieve:
         """A sieve over the costs this problem can have."""
@@ -67,13 +101,18 @@ class Problem:
         static = self.charge.static
         return Sieve(low, static if static > low else self.cost_at(everything)[-1])
 
+    def worst_cost(self, thresholds: np.ndarray) -> np.ndarray:
+        """(M,) worst case of the cost to minimise under thresholds (M, E-1), NaN = removed."""
+        return np.array(
+            [self.charge.worst(row == row)[end] for row, end in zip(thresholds, deepest_of(thresholds), strict=True)]
+        )
+
     def front(self, candidates: Candidates) -> Front:
         """The public form of a Pareto front."""
-        kept = [tuple(np.flatnonzero(row == row).tolist()) for row in candidates.thresholds]
         return Front(
             accuracy=candidates.right / self.records.total_units,
             mean_cost=candidates.mean_cost,
-            worst_cost=np.array([self.cost_at(k)[-1] for k in kept]),
+            worst_cost=self.worst_cost(candidates.thresholds),
             thresholds=candidates.thresholds,
             unit=self.charge.unit,
         )

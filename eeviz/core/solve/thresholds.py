@@ -12,6 +12,7 @@ from numbers import Integral
 
 import numpy as np
 
+from ..table.format import precisely
 from ..table.metrics import own_accuracy
 from ..table.policy import Policy
 from ..table.records import ExitRecords
@@ -47,7 +48,7 @@ def front(
     max_exits : at most so many early exits. With alternatives at one position, or more than six columns, the front is
     the union over all choices of at most max_exits (3 unless told) exits, at most one a position, each solved exactly.
     refine : then move one threshold at a time over all real values, exactly, until no point improves.
-    max_worst : worst-case cost at most this, in the cost's unit.
+    max_worst : worst-case cost at most this, in the cost's unit; a threshold of 0 lets nobody past, so it ends there.
 
     Records with removable=False keep every exit. Of equal figures the policy with fewer exits, then with higher
     thresholds is shown. Raises ValueError when no policy satisfies max_worst, and for bad arguments.
@@ -117,8 +118,8 @@ def choose(
         index = best.within(max_cost)
         if index is None:
             raise ValueError(
-                f"no policy costs at most {max_cost:.6g} {unit} on average: the cheapest costs {best.mean_cost[0]:.6g} "
-                f"{unit} (accuracy {best.accuracy[0]:.2%})."
+                f"no policy costs at most {precisely(max_cost, unit)} on average: the cheapest costs "
+                f"{precisely(best.mean_cost[0], unit)} (accuracy {best.accuracy[0]:.2%})."
             )
         return index
     if max_drop is not None:
@@ -129,7 +130,7 @@ def choose(
     if index is None:
         raise ValueError(
             f"no policy reaches an accuracy of {min_accuracy:.2%}: the best reachable is {best.accuracy[top]:.2%} at "
-            f"{best.mean_cost[top]:.6g} {unit}."
+            f"{precisely(best.mean_cost[top], unit)}."
         )
     return index
 
@@ -156,11 +157,11 @@ def _problem(records: ExitRecords, cost: str, max_exits: int | None, max_worst: 
     if max_worst is not None:
         if not max_worst == max_worst:
             raise ValueError("max_worst is not a number.")
-        least = problem.cost_at(tuple(range(early)) if not records.removable else ())[-1]
+        least, where = problem.least()
         if max_worst < least:
             raise ValueError(
-                f"no policy has a worst case of at most {max_worst:.6g} {problem.charge.unit}: the lowest is "
-                f"{least:.6g}, {'without any early exit' if records.removable else 'with every exit kept'}."
+                f"no policy has a worst case of at most {precisely(max_worst, problem.charge.unit)}: the lowest is "
+                f"{precisely(least, problem.charge.unit)}, {where}."
             )
     return problem
 
@@ -169,6 +170,8 @@ def _solve(problem: Problem, grid: int | None) -> Candidates:
     records, early = problem.records, problem.early
     exits = early if problem.max_exits is None else min(problem.max_exits, len(set(records.position[:-1].tolist())))
     if exits == 0:
+        if not problem.allowed(()):
+            return Candidates(np.empty(0), np.empty(0, dtype=np.int64), np.empty((0, early), dtype=np.float32))
         right = np.array([records.units[records.correct[:, -1]].sum()])
         removed = np.full((1, early), np.nan, dtype=np.float32)
         return Candidates(np.array([problem.cost_at(())[-1]]), right, removed)

@@ -99,6 +99,14 @@ class Cost:
         has_head = np.append(_kept(kept, len(self)), True)
         return self.backbone + np.cumsum(np.where(has_head, self.heads, 0.0))
 
+    def worst(self, kept) -> np.ndarray:
+        """(E,) float64: the worst case where samples go as deep as each exit and no deeper; kept as in `at`.
+
+        Memory (unit "B") is held to the end, whoever gets there.
+        """
+        at = self.at(kept)
+        return np.full_like(at, at[-1]) if self.unit == "B" else at
+
     @property
     def static(self) -> float:
         """Cost of the same backbone with the final classifier and no other head."""
@@ -148,6 +156,10 @@ class ProductCost:
     def at(self, kept) -> np.ndarray:
         """(E,) float64: energy.at(kept) * latency.at(kept)."""
         return self.energy.at(kept) * self.latency.at(kept)
+
+    def worst(self, kept) -> np.ndarray:
+        """(E,) float64: the worst case where samples go as deep as each exit and no deeper; kept as in `at`."""
+        return self.energy.worst(kept) * self.latency.worst(kept)
 
     @property
     def static(self) -> float:

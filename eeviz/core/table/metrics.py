@@ -114,7 +114,7 @@ def single_exit(records: ExitRecords, exit_index: int, cost: str = "macs") -> Ro
     kept = np.zeros(records.exits_count - 1, dtype=bool)
     if exit_index < len(kept):
         kept[exit_index] = True
-    return routing_at(records, np.full(len(records), exit_index), kept, cost)
+    return routing_at(records, np.full(len(records), exit_index), kept, cost, exit_index)
 
 
 def oracle(records: ExitRecords, kept=None, cost: str = "macs") -> Routing:

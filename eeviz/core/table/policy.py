@@ -64,6 +64,17 @@ class Policy:
         """(E-1,) float32, NaN = removed."""
         return np.array([np.nan if t is None else t for t in self.thresholds], dtype=np.float32)
 
+    @property
+    def deepest(self) -> int:
+        """The deepest exit that a sample can reach: nobody gets past a threshold of 0. E-1 is the final classifier."""
+        return int(deepest_of(self.array[None])[0])
+
+
+def deepest_of(thresholds: np.ndarray) -> np.ndarray:
+    """(M,) the deepest exit that a sample can reach under thresholds (M, E-1): the first with threshold 0, else E-1."""
+    ends = np.column_stack([thresholds == 0, np.ones(len(thresholds), dtype=bool)])
+    return ends.argmax(axis=1)
+
 
 @dataclass(frozen=True, eq=False)
 class Routing:
@@ -71,7 +82,8 @@ class Routing:
 
     exit_of (N,) int; right (N,) bool; count (E,) int; share (E,) of the samples; exit_accuracy (E,) on the samples
     leaving there (NaN where none do); accuracy; mean_cost and worst_cost in `unit`; cost_at (E,) cost per exit.
-    worst_cost is the cost at the deepest exit, whether or not a sample of this table got there.
+    worst_cost is the cost at the deepest exit that a sample can reach, whether or not one of this table got there:
+    where a threshold is 0 nobody gets past it.
 
     >>> records = ee.load_demo("fashion").validation
     >>> routing = ee.route(records, ee.Policy((0.9, 0.9, 0.9)))
@@ -142,7 +154,7 @@ def route(records: ExitRecords, policy: Policy, cost: str = "macs") -> Routing:
     for k in range(records.exits_count - 2, -1, -1):
         if policy.thresholds[k] is not None:
             exit_of[records.confidence[:, k] >= np.float32(policy.thresholds[k])] = k
-    return routing_at(records, exit_of, policy.kept, cost)
+    return routing_at(records, exit_of, policy.kept, cost, policy.deepest)
 
 
 def check(records: ExitRecords, policy: Policy) -> None:
@@ -159,8 +171,13 @@ def check(records: ExitRecords, policy: Policy) -> None:
         raise ValueError("these records' confidences depend on which exits exist: no exit can be removed (None).")
 
 
-def routing_at(records: ExitRecords, exit_of: np.ndarray, kept: np.ndarray, cost: str = "macs") -> Routing:
-    """Routing of an arbitrary exit choice exit_of (N,) with heads at `kept` (E-1,) bool: for rules beyond thresholds."""
+def routing_at(
+    records: ExitRecords, exit_of: np.ndarray, kept: np.ndarray, cost: str = "macs", deepest: int | None = None
+) -> Routing:
+    """Routing of an arbitrary exit choice exit_of (N,) with heads at `kept` (E-1,) bool: for rules beyond thresholds.
+
+    deepest : the deepest exit that the rule sends any sample to; None: the final classifier.
+    """
     exits = records.exits_count
     charge = records.cost(cost)
     cost_at = charge.at(kept)  # (E,)
@@ -179,7 +196,7 @@ def routing_at(records: ExitRecords, exit_of: np.ndarray, kept: np.ndarray, cost
         count=count,
         accuracy=float(accuracy),
         mean_cost=float(mean_cost),
-        worst_cost=float(cost_at[-1]),
+        worst_cost=float(charge.worst(kept)[-1 if deepest is None else deepest]),
         exit_accuracy=np.divide(hits, offered, out=np.full(exits, np.nan), where=offered > 0),
         cost_at=cost_at,
         kept=np.array(kept, dtype=bool),

@@ -203,8 +203,10 @@ class ExitRecords:
         Labels, weights, groups, positions, costs, names and thumbnails stay. Raises ValueError for logits of another
         number of samples or exits, and where the measure is not one that is made from logits.
 
-        >>> half = records.subset(slice(0, 1000))
-        >>> rounded = half.with_answers(logits_at_8_bits[:1000])
+        >>> records = ee.load_demo("fashion").validation
+        >>> rounded = records.with_answers(np.rint(4 * records.logits) / 4)
+        >>> rounded.weight is records.weight, rounded.temperature == records.temperature
+        (True, True)
         """
         logits = np.asarray(logits)
         samples, exits = self.confidence.shape
@@ -221,7 +223,8 @@ class ExitRecords:
         A sample pays for the exits that are left what it paid before with the others removed. Raises ValueError for an
         index that leaves the final classifier out, does not rise or lies outside, and where exits cannot be removed.
 
-        >>> two = records.columns([0, 2, records.exits_count - 1])
+        >>> ee.load_demo("fashion").validation.columns([0, 2, 3]).exits
+        ('exit 1', 'exit 3', 'final')
         """
         exits, index = self.exits_count, np.asarray(index)
         if index.dtype == bool:

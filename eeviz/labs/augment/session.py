@@ -19,6 +19,7 @@ from ...core.platform.mapping import Mapping, best_mapping, shortest_mapping
 from ...core.platform.platform import Platform
 from ...core.platform.sensitivity import Sensitivity, sensitivity
 from ...core.solve.thresholds import choose
+from ...core.table import format
 from ...core.table.metrics import own_accuracy, paired_interval
 from ...core.table.records import ExitRecords
 from .settings import BITS, EFFORTS, HOST, Settings
@@ -221,12 +222,22 @@ def decided(trained: Trained, platform: Platform, settings: Settings, segments: 
     Raises ValueError in words where nothing fits.
     """
     records, least = trained.records, trained.final - settings.max_drop
-    mapping = best_mapping(
+    mapping = _as_shown(settings.worst_latency, lambda bound: best_mapping(
         platform, segments or trained.segments[settings.numbers], records, settings.cost,
-        min_accuracy=least, max_exits=settings.max_exits, worst_latency=settings.worst_latency or None,
-    )  # fmt: skip
+        min_accuracy=least, max_exits=settings.max_exits, worst_latency=bound,
+    ))  # fmt: skip
     index = choose(mapping.front, records, min_accuracy=least)
     return Decision(settings, mapping, index)
+
+
+def _as_shown(worst_latency: float, decide: Callable[[float | None], Mapping]) -> Mapping:
+    """Decide under the worst latency asked for (0: none), such that what the page shows as equal to it is within."""
+    if not worst_latency:
+        return decide(None)
+    try:
+        return decide(format.shown_within(worst_latency, "s"))
+    except ValueError:
+        return decide(worst_latency)  # says what was asked
 
 
 def configuration(trained: Trained, mapping: Mapping, index: int) -> Configuration:
@@ -249,7 +260,9 @@ def beside(trained: Trained, decision: Decision) -> Beside:
         drop = asked.max_drop + own_accuracy(trained.records)[-1] - trained.final  # it counts from the records' final
         if drop < 0:
             raise ValueError("the fine-tuned final classifier itself is below the accuracy asked for.")
-        mapping = shortest_mapping(decision.mapping, trained.records, drop, asked.worst_latency or None)
+        mapping = _as_shown(
+            asked.worst_latency, lambda bound: shortest_mapping(decision.mapping, trained.records, drop, bound)
+        )
     except ValueError as error:
         return Beside(decision, None, str(error))
     return Beside(decision, configuration(trained, mapping, -1))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from ...hardware.named import names
@@ -109,8 +110,8 @@ def amount(text: str) -> float | None:
         return None
     found = _AMOUNT.fullmatch(text)
     try:
-        value = float(found[1]) * _PREFIXES[found[2]]
-    except (TypeError, ValueError) as error:
+        value = float(Decimal(found[1]) * Decimal(repr(_PREFIXES[found[2]])))  # 1.1 M is 1100000 to the last digit
+    except (TypeError, ArithmeticError) as error:
         raise ValueError(f"{text!r} is no amount: write a number, such as 2.5 M or 800 k, or nothing.") from error
     if not 0 < value < math.inf:
         raise ValueError(f"{text!r}: a bound must be above 0 and finite.")
@@ -123,5 +124,7 @@ def short(value: float | None) -> str:
         return ""
     for prefix in ("G", "M", "k"):
         if value >= _PREFIXES[prefix]:
-            return f"{value / _PREFIXES[prefix]:.6g} {prefix}"
-    return f"{value:.6g}"
+            for number in (f"{value / _PREFIXES[prefix]:.6g}", repr(value / _PREFIXES[prefix])):
+                if amount(f"{number} {prefix}") == value:
+                    return f"{number} {prefix}"
+    return f"{value:.6g}" if float(f"{value:.6g}") == value else repr(value)

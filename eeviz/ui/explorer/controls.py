@@ -197,17 +197,17 @@ class Tuning:
 
     def _scale(self) -> None:
         cost = self.state.records.cost(self.state.cost)
-        number, words = format.quantity(cost.static / 2, cost.unit).split(" ", 1)
-        self.budget.value = float(number)
-        self.unit.value = words
-        self._factor = cost.static / 2 / float(number) if float(number) else 1.0
+        self._factor, self.unit.value = format.prefixed(cost.static / 2, cost.unit)
+        self.budget.value = float(format.quantity(cost.static / 2, cost.unit).split(" ", 1)[0])
 
     def under_budget(self) -> None:
-        limit = self.budget.value * self._factor
-        if self.which.value == "max_cost":
-            policy = tune(self.state.records, max_cost=limit, cost=self.state.cost)
-        else:
-            policy = tune(self.state.records, max_drop=1.0, max_worst=limit, cost=self.state.cost)
+        records, cost, which = self.state.records, self.state.cost, self.which.value
+        limit = float(f"{self.budget.value * self._factor:.12g}")  # 1.1 M is 1100000, not 1100000.0000000002
+        most = format.shown_within(limit, records.cost(cost).unit)
+        try:
+            policy = tune(records, cost=cost, **{which: most})
+        except ValueError:
+            policy = tune(records, cost=cost, **{which: limit})  # says what was typed
         self._found(policy, "Best under this budget")
 
     def within_drop(self) -> None:
@@ -223,6 +223,6 @@ class Tuning:
         self.state.set_policy(policy)
         routing = self.state.routing
         self.app.status.info(
-            f"{name}: {format.percent(routing.accuracy, 2)} at {format.quantity(routing.mean_cost, routing.unit)} on this split, "
-            "chosen here, so optimistic."
+            f"{name}: {format.percent(routing.accuracy, 2)} at {format.quantity(routing.mean_cost, routing.unit)}, worst case "
+            f"{format.quantity(routing.worst_cost, routing.unit)}, on this split, chosen here, so optimistic."
         )

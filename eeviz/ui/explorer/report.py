@@ -25,12 +25,12 @@ def strip(records: ExitRecords, routing: Routing, static: float, reference=None)
         (
             "mean cost",
             format.quantity(routing.mean_cost, routing.unit),
-            f"{format.percent(metrics.saving(routing.mean_cost, static))} below static",
+            _beside(-metrics.saving(routing.mean_cost, static)),
         ),
         (
             "worst case",
             format.quantity(routing.worst_cost, routing.unit),
-            f"{format.percent(routing.worst_cost / static - 1)} above static",
+            _beside(routing.worst_cost / static - 1),
         ),
         ("95 % pay at most", format.quantity(routing.cost_quantile(0.95), routing.unit), ""),
         ("leave at", " · ".join(format.percent(s, 0) for s in routing.share), " · ".join(records.exits)),
@@ -51,6 +51,11 @@ def strip(records: ExitRecords, routing: Routing, static: float, reference=None)
         for a, b, c in cells
     )
     return f'<div class="ee-strip">{inside}</div>'
+
+
+def _beside(more: float) -> str:
+    """A cost against the static network's, more of it as a share."""
+    return f"{format.percent(abs(more))} {'above' if more > 0 else 'below'} static"
 
 
 def _ends(interval: metrics.Interval) -> str:

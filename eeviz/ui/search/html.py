@@ -18,7 +18,7 @@ def headline(selection: Selection) -> str:
     cells = [
         ("accuracy", format.percent(selection.accuracy, 2), "on search-validation, so optimistic"),
         ("mean cost", format.quantity(selection.mean_cost, selection.unit), "per sample"),
-        ("worst case", format.quantity(selection.worst_cost, selection.unit), "every exit passed"),
+        ("worst case", format.quantity(selection.worst_cost, selection.unit), "of the deepest exit within reach"),
         (
             "parameters",
             _count(selection.drawing["parameters"]),

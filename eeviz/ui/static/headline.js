@@ -11,7 +11,7 @@ function cell(title, hint, name) {
 export function headline(data, uid) {
   const accuracy = cell(data.units ? "Accuracy (weighted)" : "Accuracy", "share of samples answered right, wherever they leave", "accuracy");
   const mean = cell("Mean cost", "average over the samples: backbone up to their exit and every head passed", "mean");
-  const worst = cell("Worst case", "cost of a sample that reaches the final classifier and passes every head", "worst");
+  const worst = cell("Worst case", "cost of a sample that goes as deep as any can: past a threshold of 0 nobody gets", "worst");
   const saving = cell("Saving", "mean cost against the static network: same backbone, final classifier only", "saving");
   const bars = data.names.map((_, k) => s("rect", { y: 0, height: "100%", fill: `url(#${uid}-${k})` }));
   const shares = data.names.map(() => h("b", {}));

@@ -40,6 +40,12 @@ export function costAt(terms, thresholds) {
   return cost;
 }
 
+// The deepest exit that a sample can reach: nobody gets past a threshold of 0.
+export function deepest(thresholds) {
+  const end = thresholds.findIndex((t) => t !== null && Math.fround(t) === 0);
+  return end < 0 ? thresholds.length : end;
+}
+
 const sum = (values) => values.reduce((a, b) => a + b, 0);
 
 export function figures(table, thresholds) {
@@ -56,7 +62,7 @@ export function figures(table, thresholds) {
     right: total,
     interval: wilson(total, table.samples),
     mean: sum(count.map((c, k) => c * cost[k])) / table.samples,
-    worst: cost[cost.length - 1],
+    worst: cost[table.unit === "B" ? cost.length - 1 : deepest(thresholds)], // memory is held whoever gets there
   };
 }
 
