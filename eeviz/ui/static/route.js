@@ -46,6 +46,12 @@ export function deepest(thresholds) {
   return end < 0 ? thresholds.length : end;
 }
 
+// The worst case where samples go as deep as each exit and no deeper. Memory is held to the end, whoever gets there.
+export function worstAt(table, thresholds) {
+  const cost = costAt(table.terms, thresholds);
+  return table.unit === "B" ? cost.fill(cost[cost.length - 1]) : cost;
+}
+
 const sum = (values) => values.reduce((a, b) => a + b, 0);
 
 export function figures(table, thresholds) {
@@ -62,7 +68,7 @@ export function figures(table, thresholds) {
     right: total,
     interval: wilson(total, table.samples),
     mean: sum(count.map((c, k) => c * cost[k])) / table.samples,
-    worst: cost[table.unit === "B" ? cost.length - 1 : deepest(thresholds)], // memory is held whoever gets there
+    worst: worstAt(table, thresholds)[deepest(thresholds)],
   };
 }
 

@@ -3,7 +3,7 @@
 //
 // Each exit has G thresholds and, one past them, *removed*. One table over all of these holds every subset of exits. It
 // is built exit by exit: a joint histogram of grid indices and its prefix sums give who is still there.
-import { costAt, worstAt } from "./route.js";
+import { costAt, deepest, worstAt } from "./route.js";
 
 const CELLS = 300_000; // of one table
 const ALL_CELLS = 30_000_000; // of all tables, where there is one for each choice of exits
@@ -51,7 +51,7 @@ export function* frontSteps(table, { grid = null, maxExits = null, maxWorst = nu
   const columns = Array.from({ length: early }, (_, k) => k);
   const places = new Set(table.positions.slice(0, early)).size;
   const exits = problem.maxExits === null ? early : Math.min(problem.maxExits, places);
-  if (exits === 0) return problem.front(problem.allowed(0) ? [problem.withoutExits()] : []);
+  if (exits === 0) return problem.front(problem.allowed([], 0) ? [problem.withoutExits()] : []);
   const many = problem.alternatives || (exits < early && problem.maxExits < early && table.exits > ONE_TABLE);
   const choices = many ? choicesOf(table.positions, early, exits) : [[columns.slice(0, -1), columns.slice(-1)]];
   const depth = many ? exits : early;
@@ -63,7 +63,7 @@ export function* frontSteps(table, { grid = null, maxExits = null, maxWorst = nu
   for (const [prefix, lasts] of choices) {
     const level = prefix.reduce((level, k) => solver.expand(level, k), solver.start());
     for (const k of lasts) {
-      solver.last(level, prefix, k, found);
+      for (const point of solver.best(solver.expand(level, k))) found.push(point);
       if (found.length > MOST_CANDIDATES) found = undominated(found);
       yield ++done / tables;
     }
@@ -91,29 +91,30 @@ function problemOf(table, maxExits, maxWorst) {
     total += unitOf(i);
     finalRight += right[early * samples + i] * unitOf(i);
   }
-  const kept = (mask) => Array.from({ length: early }, (_, k) => ((mask >> k) & 1 ? 1 : null)); // as thresholds
-  const all = 2 ** early - 1;
-  const fits = new Map();
+  // A set of exits is a mask over `order`, the exits of one table: bit j for order[j]. As thresholds: null = removed.
+  function kept(order, mask) {
+    const thresholds = Array(early).fill(null);
+    order.forEach((k, j) => { if ((mask >> j) & 1) thresholds[k] = 1; });
+    return thresholds;
+  }
   // May exactly these exits have heads, if only with thresholds that keep the worst case?
-  function allowed(mask) {
-    if (!fits.has(mask)) {
-      const chosen = [...Array(early).keys()].filter((k) => (mask >> k) & 1);
-      const apart = chosen.every((k, j) => j === 0 || positions[k] !== positions[chosen[j - 1]]);
-      const few = maxExits === null || chosen.length <= maxExits;
-      fits.set(mask, (removable || mask === all) && apart && few && (maxWorst === null || (withinOf(mask) ?? [true]).some(Boolean)));
-    }
-    return fits.get(mask);
+  function allowed(order, mask) {
+    const chosen = order.filter((_, j) => (mask >> j) & 1);
+    const apart = chosen.every((k, j) => j === 0 || positions[k] !== positions[chosen[j - 1]]);
+    const few = maxExits === null || chosen.length <= maxExits;
+    return (removable || chosen.length === early) && apart && few && (withinOf(order, mask) ?? [true]).some(Boolean);
   }
-  // By exit: may samples go as deep as it? null: always. A policy ends at its first threshold of 0: nobody gets past it.
-  function withinOf(mask) {
+  // For each exit of `order`: may samples go as deep as it? null: always. Nobody gets past a threshold of 0.
+  function withinOf(order, mask) {
     if (maxWorst === null) return null;
-    const worst = worstAt(table, kept(mask));
+    const worst = worstAt(table, kept(order, mask));
     if (worst[early] <= maxWorst) return null;
-    return Array.from(worst, (cost, k) => k < early && (mask >> k) % 2 === 1 && cost <= maxWorst);
+    return order.map((k, j) => ((mask >> j) & 1) === 1 && worst[k] <= maxWorst);
   }
-  const alone = (k) => costAt(terms, kept(1 << k))[k];
-  const whole = costAt(terms, kept(0))[early], everything = costAt(terms, kept(all));
+  const alone = (k) => costAt(terms, kept([k], 1))[k];
+  const whole = costAt(terms, kept([], 0))[early], everything = costAt(terms, Array(early).fill(1));
   const low = removable ? Math.min(whole, ...Array.from({ length: early }, (_, k) => alone(k))) : everything[0];
+  const end = (points) => points.map(({ thresholds }) => worstAt(table, thresholds)[deepest(thresholds)]);
   return {
     table, early, alternatives, maxExits, total, finalRight, unitOf, kept, allowed, withinOf,
     low, high: whole > low ? whole : everything[early],
@@ -122,115 +123,90 @@ function problemOf(table, maxExits, maxWorst) {
     front: (points) => ({
       accuracy: Float64Array.from(points, (p) => p.right / total),
       mean: Float64Array.from(points, (p) => p.mean),
-      worst: Float64Array.from(points, (p) => worstAt(table, p.thresholds)[endOf(p.thresholds)]),
+      worst: Float64Array.from(end(points)),
       thresholds: points.map((p) => p.thresholds),
     }),
   };
 }
 
-function endOf(thresholds) {
-  const end = thresholds.indexOf(0);
-  return end < 0 ? thresholds.length : end;
-}
-
-// A level: every choice at some first exits, as arrays over the cells of their joint grid. staying, right, cost: of the
-// samples that pass all of them. mask: which are kept. sizes: of the axes. ended: where a threshold of 0 ended it in time.
+// A level: all choices at some first exits, as arrays over the cells of their joint grid. staying, right: of the samples
+// that pass them all; cost: paid by those that do not; mask: which are kept; flat: each sample's cell; sizes: of the axes.
 function solverOf(problem, grids) {
-  const { table, early, unitOf } = problem, { samples, right, confidence, terms, removable } = table;
-  const gains = [], bins = grids.map((grid, k) => binned(confidence, k * samples, samples, grid));
-  for (let k = 0; k < early; k++) {
-    gains.push(Float64Array.from({ length: samples }, (_, i) => (right[k * samples + i] - right[early * samples + i]) * unitOf(i)));
-  }
-  const sieve = { low: problem.low, scale: problem.high > problem.low ? BUCKETS / (problem.high - problem.low) : 0, most: new Float64Array(BUCKETS).fill(-1) };
-  const costs = new Map();
-  const costOf = (mask) => costs.get(mask) ?? costs.set(mask, costAt(terms, problem.kept(mask))).get(mask);
+  const { table, early } = problem, { samples, right, confidence, terms, removable } = table;
+  const bins = grids.map((grid, k) => binned(confidence, k * samples, samples, grid));
+  const gains = grids.map((_, k) => // by leaving at k, not at the final classifier
+    Float64Array.from({ length: samples }, (_, i) => (right[k * samples + i] - right[early * samples + i]) * problem.unitOf(i)));
+  const scale = problem.high > problem.low ? BUCKETS / (problem.high - problem.low) : 0;
+  const bucketOf = (mean) => Math.max(0, Math.min(BUCKETS - 1, Math.floor((mean - problem.low) * scale)));
+  const most = new Float64Array(BUCKETS).fill(-1); // right answers of the points seen in each bucket of cost
+  const sets = (order, make) => Array.from({ length: 2 ** order.length }, (_, mask) => make(order, mask));
+  const price = (order, exit) => Float64Array.from(sets(order, (_, mask) => costAt(terms, problem.kept(order, mask))[exit]));
 
   const start = () => ({
-    sizes: [], chosen: [], flat: new Int32Array(samples), staying: Int32Array.of(samples), right: Float64Array.of(problem.finalRight),
-    cost: Float64Array.of(0), mask: Int32Array.of(0), first: null,
+    order: [], sizes: [], flat: new Int32Array(samples), staying: Int32Array.of(samples), right: Float64Array.of(problem.finalRight),
+    cost: Float64Array.of(0), mask: Int32Array.of(0),
   });
 
-  function sums(level, k, size) {
-    const cells = level.staying.length * size;
-    const staying = new Int32Array(cells), passing = new Float64Array(cells);
-    const flat = new Int32Array(samples), bin = bins[k], gain = gains[k];
+  // The level with one more exit: O(samples) for a joint histogram, O(cells) for its prefix sums.
+  function expand(level, k) {
+    const size = grids[k].length + 1, sizes = [...level.sizes, size], order = [...level.order, k];
+    const cells = level.staying.length * size, bit = 1 << level.order.length;
+    const staying = new Int32Array(cells), passing = new Float64Array(cells), flat = new Int32Array(samples);
     for (let i = 0; i < samples; i++) {
-      const at = (flat[i] = level.flat[i] * size + bin[i]);
+      const at = (flat[i] = level.flat[i] * size + bins[k][i]);
       staying[at]++;
-      passing[at] += gain[i];
+      passing[at] += gains[k][i];
     }
-    const sizes = [...level.sizes, size];
     prefixSums(staying, sizes);
     prefixSums(passing, sizes);
-    return { sizes, flat, staying, passing };
-  }
-
-  function expand(level, k) {
-    const size = grids[k].length + 1, made = sums(level, k, size), cells = made.staying.length;
-    const rights = new Float64Array(cells), cost = new Float64Array(cells), mask = new Int32Array(cells);
-    each(level, k, size, made, (at, keeps, hits, paid) => {
-      rights[at] = hits;
-      cost[at] = paid;
-      mask[at] = keeps;
-    });
-    return { ...made, chosen: [...level.chosen, k], right: rights, cost, mask };
-  }
-
-  // visit(cell, mask, right, cost paid by those that have left) for every cell of one more exit.
-  function each(level, k, size, { staying, passing }, visit) {
-    const bit = 1 << k;
+    const hits = new Float64Array(cells), cost = new Float64Array(cells), mask = new Int32Array(cells), prices = price(order, k);
     for (let p = 0, at = 0; p < level.staying.length; p++) {
-      const before = level.staying[p], hits = level.right[p], paid = level.cost[p], on = level.mask[p] | bit;
-      const everybody = passing[at + size - 1], price = costOf(on)[k];
+      const before = level.staying[p], everybody = passing[at + size - 1], off = level.mask[p], each = prices[off | bit];
       for (let i = 0; i < size; i++, at++) {
-        const keeps = i < size - 1 || !removable ? on : level.mask[p];
-        visit(at, keeps, hits + (everybody - passing[at]), paid + (before - staying[at]) * price);
+        mask[at] = i < size - 1 || !removable ? off | bit : off;
+        hits[at] = level.right[p] + (everybody - passing[at]);
+        cost[at] = level.cost[p] + (before - staying[at]) * each;
       }
     }
+    return { order, sizes, flat, staying, right: hits, cost, mask };
   }
 
-  // Adds to `found` the points of one table that may be on the front.
-  function last(level, prefix, k, found) {
-    const size = grids[k].length + 1, made = sums(level, k, size), cells = made.staying.length;
-    const means = new Float64Array(cells), rights = new Float64Array(cells);
-    const bucketOf = (mean) => Math.max(0, Math.min(BUCKETS - 1, Math.floor((mean - sieve.low) * sieve.scale)));
-    const order = [...prefix, k];
-    each(level, k, size, made, (at, keeps, hits, paid) => {
-      const mean = (paid + made.staying[at] * costOf(keeps)[early]) / samples;
-      means[at] = mean;
-      rights[at] = fitting(at, keeps, order, made.sizes) ? hits : -1;
-      const b = bucketOf(mean);
-      if (rights[at] > sieve.most[b]) sieve.most[b] = rights[at];
-    });
+  // Of a table's cells the points that may be on the front: those with more right answers than any seen in a cheaper bucket.
+  function best({ order, sizes, staying, right: hits, cost: mean, mask }) {
+    const prices = price(order, early);
+    const allowed = sets(order, problem.allowed), within = sets(order, problem.withinOf);
+    for (let at = 0; at < mean.length; at++) {
+      mean[at] = (mean[at] + staying[at] * prices[mask[at]]) / samples;
+      if (!allowed[mask[at]] || (within[mask[at]] && !indices(at, sizes).some((i, j) => i === 0 && within[mask[at]][j]))) hits[at] = -1;
+      const b = bucketOf(mean[at]);
+      if (hits[at] > most[b]) most[b] = hits[at];
+    }
     const cheaper = new Float64Array(BUCKETS);
-    for (let b = 0, most = -1; b < BUCKETS; b++) {
-      cheaper[b] = most; // in all cheaper buckets
-      most = Math.max(most, sieve.most[b]);
+    for (let b = 0, seen = -1; b < BUCKETS; b++) {
+      cheaper[b] = seen;
+      seen = Math.max(seen, most[b]);
     }
     const close = [];
-    for (let at = 0; at < cells; at++) if (rights[at] > cheaper[bucketOf(means[at])]) close.push(point(at, order, made.sizes, means[at], rights[at]));
-    for (const one of undominated(close)) found.push(one);
-  }
+    for (let at = 0; at < mean.length; at++) if (hits[at] > cheaper[bucketOf(mean[at])]) close.push(point(at));
+    return undominated(close);
 
-  function fitting(at, mask, order, sizes) {
-    if (!problem.allowed(mask)) return false;
-    const within = problem.withinOf(mask);
-    if (!within) return true;
-    for (let j = sizes.length - 1, rest = at; j >= 0; rest = Math.floor(rest / sizes[j]), j--) if (rest % sizes[j] === 0 && within[order[j]]) return true;
-    return false;
-  }
-
-  function point(at, order, sizes, mean, right) {
-    const thresholds = Array(early).fill(null);
-    let exits = 0;
-    for (let j = sizes.length - 1, rest = at; j >= 0; rest = Math.floor(rest / sizes[j]), j--) {
-      const i = rest % sizes[j], kept = i < sizes[j] - 1;
-      thresholds[order[j]] = kept ? grids[order[j]][i] : removable ? null : 1;
-      exits += kept;
+    function point(at) {
+      const thresholds = Array(early).fill(null), index = indices(at, sizes);
+      index.forEach((i, j) => (thresholds[order[j]] = i < sizes[j] - 1 ? grids[order[j]][i] : removable ? null : 1));
+      return { mean: mean[at], right: hits[at], exits: index.filter((i, j) => i < sizes[j] - 1).length, thresholds };
     }
-    return { mean, right, exits, thresholds };
   }
-  return { start, expand, last };
+  return { start, expand, best };
+}
+
+// A cell's place on each axis.
+function indices(at, sizes) {
+  const index = [];
+  for (let j = sizes.length - 1; j >= 0; j--) {
+    index[j] = at % sizes[j];
+    at = Math.floor(at / sizes[j]);
+  }
+  return index;
 }
 
 // A sample leaves at grid index i when its confidence is >= grid[i]: when its bin, the count of such i, is above i.
