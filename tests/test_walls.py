@@ -15,7 +15,7 @@ TORCH = {"torch", "torchvision", "fvcore", "safetensors"}
 TORCH_IN_FUNCTIONS = {"nas", "hardware", "datasets", "catalogue.py"}
 ROOMS = ("core", "datasets", "nn", "hardware", "nas", "labs", "ui")
 """In this order: none imports a later one. `launch`, `jobs` and `catalogue` stand beside them."""
-FLOORS = ("page", "charts", "explorer", "lab")
+FLOORS = ("page", "charts", "standalone", "explorer", "lab")
 """Of `ui`, in this order; the three labs stand on them, and none on another."""
 
 

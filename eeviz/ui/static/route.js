@@ -135,3 +135,25 @@ export function quantity(value, unit) {
   const number = counted && scale === 1 ? whole(scaled) : scaled >= 999.5 ? scaled.toFixed(0) : scaled.toPrecision(3);
   return [number, counted ? `${prefix} ${unit}`.trim() : prefix + unit];
 }
+
+// The power of ten in which a value is shown.
+function scaleOfQuantity(value, unit) {
+  const usable = unit === "MACs" ? PREFIXES.filter(([scale]) => scale >= 1) : PREFIXES;
+  return (usable.find(([size]) => Math.abs(value) >= 0.9995 * size) ?? [1])[0];
+}
+
+// With six significant digits where there are so many: “1.63842 M MACs”.
+export function precisely(value, unit) {
+  return `${Number((value / scaleOfQuantity(value, unit)).toPrecision(6))} ${quantity(value, unit)[1]}`;
+}
+
+// The most that is shown as no more than `limit`: who reads 1.64 and asks for 1.64 means what was shown. A limit of more
+// digits than are shown is taken as it is.
+export function shownWithin(limit, unit) {
+  if (!(limit > 0) || !Number.isFinite(limit)) return limit;
+  const scale = scaleOfQuantity(limit, unit), shown = quantity(limit, unit).join(" "), number = quantity(limit, unit)[0].replaceAll(",", "");
+  if (Math.abs(Number(number) * scale - limit) > 1e-9 * limit) return limit;
+  let most = limit + 0.5 * 10 ** -(number.split(".")[1] ?? "").length * scale;
+  for (let i = 0; i < 8; i++, most -= most * Number.EPSILON) if (quantity(most, unit).join(" ") === shown) return most;
+  return limit;
+}

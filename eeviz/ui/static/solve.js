@@ -79,6 +79,14 @@ export function choose(best, { maxCost = null, minAccuracy = null }) {
   return best.mean.length - 1;
 }
 
+// The lowest worst case of any policy.
+export function leastWorst(table) {
+  const early = table.exits - 1, at = (thresholds) => worstAt(table, thresholds)[deepest(thresholds)];
+  if (!table.removable) return at(Array(early).fill(0));
+  const none = Array(early).fill(null);
+  return Math.min(at(none), ...none.map((_, k) => at(none.with(k, 0))));
+}
+
 function problemOf(table, maxExits, maxWorst) {
   const { samples, exits, right, units, positions, removable, terms } = table, early = exits - 1;
   const alternatives = positions.slice(0, early).some((at, k) => k > 0 && at === positions[k - 1]);
