@@ -14,7 +14,7 @@ import numpy as np
 
 from ... import __version__
 from ...catalogue import Demo, load_demo
-from ...core.solve import tradeoff
+from ...core.solve.baselines import POLICIES, PRODUCT_VALUES, product_grid
 from ...core.table import format
 from ...core.table.metrics import default_policy
 from ...core.table.policy import Policy, check, route
@@ -32,6 +32,9 @@ MOST_ANSWERS = 1_000_000
 """Samples times exits, of all tables in a page: some 8 MB of file, a millisecond a redraw."""
 
 BASELINE_DROP = 0.01
+MOST_COMBINATIONS = 3000
+"""That a baseline may try while a page is written: a second or so."""
+
 STYLES = ("app.css", "status.css", "page.css", "router.css", "gallery.css", "standalone.css")
 
 
@@ -162,13 +165,8 @@ def _told(view: View, samples: int | None, blocks: Blocks) -> dict:
     spec = router_spec(records, view.cost)
     costs = {}
     for name in records.costs:
-        found = tradeoff.baseline_points(records, name, BASELINE_DROP)
-        costs[name] = {key: router_spec(records, name)[key] for key in ("terms", "unit", "static")} | {
-            "baselines": [
-                {"name": p.name, "accuracy": p.accuracy, "mean": p.mean_cost, "thresholds": list(p.policy.thresholds)}
-                for p in found
-            ],
-        }
+        priced = router_spec(records, name)
+        costs[name] = {key: priced[key] for key in ("terms", "unit", "static")} | {"baselines": _baselines(records, name)}
     return {
         "version": __version__,
         "name": view.name,
@@ -191,6 +189,25 @@ def _told(view: View, samples: int | None, blocks: Blocks) -> dict:
         "shifted": [table(given, label)[0] for label, given in view.shifted],
         "picture": pictures_of(records, blocks),
     }
+
+
+def _baselines(records: ExitRecords, cost: str) -> list[dict]:
+    """The published methods' policies for one accuracy drop; those that find none, or would take minutes, are left out."""
+    places = len(set(records.position[:-1].tolist()))
+    long = {product_grid} if len(PRODUCT_VALUES) ** places > MOST_COMBINATIONS else set()
+    points = []
+    for name, method in POLICIES.items():
+        if method in long:
+            continue
+        try:
+            policy = method(records, cost=cost, max_drop=BASELINE_DROP)
+        except ValueError:
+            continue
+        routing = route(records, policy, cost)
+        points.append(
+            {"name": name, "accuracy": routing.accuracy, "mean": routing.mean_cost, "thresholds": list(policy.thresholds)}
+        )
+    return points
 
 
 def _words(view: View) -> str:

@@ -93,7 +93,9 @@ export function explorer(root, file) {
       note: `${table.split || "these samples"}${of}: thresholds are chosen here, so optimistic`, hidden: state.hide.filter((part) => ROUTER_PARTS.includes(part)),
     };
   }
-  const interval = () => (spec.wilson ? "" : intervalText(accuracyInterval(table, routed(table, state.thresholds).right)));
+  function interval() {
+    return spec.wilson ? "" : intervalText(accuracyInterval(table, routed(table, state.thresholds).right));
+  }
 
   // At display rate, while something moves: nothing here may be slow.
   function live(now, thresholds) {
@@ -147,8 +149,14 @@ export function explorer(root, file) {
     walk.disabled = locked || !front.mean.length;
     walk.value = Math.max(0, best);
     walk.setAttribute("aria-valuetext", best < 0 ? "cheaper than all of them" : `${percent(front.accuracy[best], 2)} at ${said(front.mean[best], table.unit)}`);
-    const words = best < 0 ? "No point of the front is as cheap." : ahead <= 0 ? "No point of the front does better at this cost." : `The front reaches ${percent(front.accuracy[best], 2)} at no more cost, ${signed(ahead)}.`;
-    return say(chart.words, `${here} ${words} Click any point of it to go there.`);
+    return say(chart.words, `${here} ${besideFront(now, best, ahead)} Click any point of the front to go there.`);
+  }
+
+  function besideFront(now, best, ahead) {
+    if (best < 0) return "No point of the front is as cheap.";
+    if (ahead > 0) return `The front reaches ${percent(front.accuracy[best], 2)} at no more cost, ${signed(ahead)}.`;
+    const cheapest = front.mean[choose(front, { minAccuracy: now.accuracy })] ?? now.mean, less = 1 - cheapest / now.mean;
+    return less > 5e-4 ? `The front is as accurate at ${said(cheapest, table.unit)}, ${percent(less)} less.` : "No point of the front does better at this cost.";
   }
 
   async function solve() {

@@ -21,7 +21,8 @@ function tick(text, act) {
 export function header(told, page) {
   const theme = button("", "Light or dark", () => page.set({ theme: page.state.theme === "dark" ? "light" : "dark" }));
   const large = tick("projector (large type)", (projector) => page.set({ projector }));
-  const note = [told.title === told.note ? "" : told.note, told.dataset].filter(Boolean).join(" · ");
+  const known = (text) => !text || told.title.toLowerCase().includes(text.toLowerCase());
+  const note = [told.note, told.dataset].filter((text) => !known(text)).join(" · ");
   const node = h("header", { class: "ee-head" }, h("div", {}, h("h1", {}, told.title), h("p", { class: "ee-quiet" }, note)), row(large.node, theme));
   function dress({ theme: now, projector }) {
     say(theme, now === "dark" ? "☀ Light" : "☾ Dark");
