@@ -13,7 +13,6 @@ Run: python benchmarks/energy_latency.py [FOLDER ...] [--static FOLDER ...] [--s
 """
 
 import argparse
-import json
 from dataclasses import dataclass, field, replace
 from itertools import combinations
 from pathlib import Path
@@ -88,10 +87,10 @@ def static_of(folder: Path) -> Static:
 
 def trained(folder: Path) -> tuple[Workload, dict[str, ee.ExitRecords]]:
     """Layers and answers of a network of `make_network`."""
-    from eeviz.nn.space_file import load_network
+    from eeviz.nn.network_file import load, read_document
 
-    network = load_network(folder)
-    dataset = json.loads((folder / "space.json").read_text("utf-8"))["dataset"]
+    network = load(folder)
+    dataset = read_document(folder)["dataset"]
     images = ee.load_dataset(dataset, "train").images[:256]
     return workload(network), answers(network, dataset, images, folder)
 

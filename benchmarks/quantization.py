@@ -12,7 +12,6 @@ Run: python benchmarks/quantization.py [FOLDER ...] [--fine COUNT] [--save]   (f
 """
 
 import argparse
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -42,10 +41,10 @@ def of_demo():
 
 
 def of_folder(folder: Path):
-    from eeviz.nn.space_file import load_network
+    from eeviz.nn.network_file import load, read_document
 
-    dataset = json.loads((folder / "space.json").read_text("utf-8"))["dataset"]
-    return load_network(folder), dataset, ee.load_dataset(dataset, "train").images[:256], folder, None
+    dataset = read_document(folder)["dataset"]
+    return load(folder), dataset, ee.load_dataset(dataset, "train").images[:256], folder, None
 
 
 def answers(given, pair: tuple[int, int], fine: int | None) -> dict[str, ee.ExitRecords]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # what type checkers and editors see; tests hold it equal to 
     from .core.solve.thresholds import tune as tune
     from .core.space.space import Architecture as Architecture
     from .core.space.space import SearchSpace as SearchSpace
+    from .core.table.cascade import cascade as cascade
     from .core.table.cost import Cost as Cost
     from .core.table.cost import ProductCost as ProductCost
     from .core.table.policy import Policy as Policy
@@ -40,6 +41,7 @@ _HOME = {
     "ProductCost": "eeviz.core.table.cost",
     "ExitRecords": "eeviz.core.table.records",
     "balanced": "eeviz.core.table.records",
+    "cascade": "eeviz.core.table.cascade",
     "SearchSpace": "eeviz.core.space.space",
     "Architecture": "eeviz.core.space.space",
     "Policy": "eeviz.core.table.policy",

@@ -34,7 +34,15 @@ def main(argv: list[str] | None = None) -> int:
     try:
         if arguments.venv and not _runs_in(arguments.venv):
             return _in_venv(arguments)
-        commands = {"run": _run, "lab": _lab, "test": _test, "install": _install, "status": _status, "search": _search}
+        commands = {
+            "run": _run,
+            "lab": _lab,
+            "test": _test,
+            "install": _install,
+            "status": _status,
+            "search": _search,
+            "data": _data,
+        }
         return commands[arguments.command](arguments)
     except (environment.InstallError, serve.ServeError) as error:
         print(error, file=sys.stderr)
@@ -62,6 +70,11 @@ def _parse(argv):
     commands.add_parser("test", help="install what is missing and run every test; options go on to pytest")
     commands.add_parser("install", help="install everything in requirements.txt now")
     commands.add_parser("status", help="say how far the installation is")
+    data = commands.add_parser("data", help="list the data sets, or download one")
+    if "data" in argv:
+        from eeviz.datasets.command import add_arguments as add_data_arguments
+
+        add_data_arguments(data)
     found = commands.add_parser("search", help="search for early-exit networks without a notebook")
     if "search" in argv and "test" not in argv:  # the search itself knows what it takes, but its imports are heavy
         found.formatter_class = argparse.RawDescriptionHelpFormatter
@@ -206,6 +219,26 @@ def _search(arguments) -> int:
     from .nas.command import command
 
     return command(arguments, _say)
+
+
+def _data(arguments) -> int:
+    from eeviz.datasets.command import command
+
+    return command(arguments.name, arguments.download, _say, _Line().show)
+
+
+class _Line:
+    """Progress on one line of a terminal; in a file, a line a tenth."""
+
+    def __init__(self):
+        self.tenth = -1
+
+    def show(self, progress) -> None:
+        if sys.stdout.isatty():
+            print(f"\r{progress.share:4.0%}  {progress}\x1b[K", end="\n" if progress.share == 1 else "", flush=True)
+        elif int(10 * progress.share) > self.tenth:
+            self.tenth = int(10 * progress.share)
+            _say(f"{progress.share:4.0%}  {progress}")
 
 
 def _status(_) -> int:

@@ -24,7 +24,8 @@ from eeviz.datasets import load_dataset
 from eeviz.nn.augment.inputs import Samples, samples_of, variation
 from eeviz.nn.augment.stream import batches
 from eeviz.nn.models import use_cases
-from eeviz.nn.train.optim import parameter_groups, warm_cosine, write_state
+from eeviz.nn.train import checkpoint as checkpoints
+from eeviz.nn.train.optim import parameter_groups, warm_cosine
 from recipes.manifest import note
 
 log = logging.getLogger("recipes.make_base")
@@ -79,11 +80,8 @@ def train_base(
     history: list[BaseEpoch] = []
     best = None
     if checkpoint and checkpoint.is_file():
-        state = torch.load(checkpoint, weights_only=True)
-        if state["recipe"] != asdict(recipe):
-            raise ValueError(f"{checkpoint} was made with another recipe; remove it or use that one.")
-        model.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
+        state = checkpoints.resume(checkpoint, {"recipe": asdict(recipe)}, before=("recipe",))
+        checkpoints.restore(checkpoint, (model, state["model"]), (optimizer, state["optimizer"]))
         history, best = [BaseEpoch(**event) for event in state["history"]], state["best"]
         yield from history
     for epoch in range(len(history), recipe.epochs):
@@ -105,8 +103,9 @@ def train_base(
             best = {name: value.clone() for name, value in model.state_dict().items()}
         history.append(BaseEpoch(epoch + 1, total / steps, accuracy, time.perf_counter() - started))
         if checkpoint:
-            state = {"recipe": asdict(recipe), "model": model.state_dict(), "optimizer": optimizer.state_dict()}
-            write_state({**state, "history": [asdict(event) for event in history], "best": best}, checkpoint)
+            state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "best": best}
+            state["history"] = [asdict(event) for event in history]
+            checkpoints.write(checkpoint, {"recipe": asdict(recipe)}, state)
         yield history[-1]
     if best is not None:
         model.load_state_dict(best)

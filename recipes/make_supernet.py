@@ -28,7 +28,7 @@ CALIBRATION = 500  # training images that ship with the supernet, for the statis
 RANDOM = 6  # random subnets whose accuracy the manifest tells
 LICENCES = {
     "weights.safetensors": "BSD-3-Clause",
-    "space.json": "BSD-3-Clause",
+    "architecture.json": "BSD-3-Clause",
     "calibration.npz": "MIT (Fashion-MNIST, Zalando SE)",
 }
 
@@ -93,7 +93,7 @@ def finish(supernet: Supernet, out: Path, training: Dataset, validation: Dataset
             "validation used for": "watching the training (no epoch was chosen by it, the last counts); its first 500 images "
             "for judging runs of at most 100 steps on 6,000 training images while the recipe was made",
         },
-        "space.json": {},
+        "architecture.json": {},
         "calibration.npz": {"images": f"{CALIBRATION} training images, for batch-norm statistics"},
     }
     root = next((folder for folder in out.resolve().parents if (folder / "manifest.json").is_file()), out.parent)

@@ -10,7 +10,7 @@ def noise_network(folder, monkeypatch, *, width=0.1, size=16, channels=1, classe
     """A QuantizedEvaluator of a saved network; its data set, "noise", has `images` samples in every split."""
     from eeviz.nas import quantized
     from eeviz.nn.build import build
-    from eeviz.nn.space_file import save_network
+    from eeviz.nn.network_file import save_network
 
     space = SearchSpace.preset("zniber", input=(channels, size, size), classes=classes, width=width)
     genome = (0, *[1] * 11, 0)

@@ -1,12 +1,10 @@
-"""What every data set shares: the value, the splits, where files lie, how they are fetched and verified."""
+"""What every data set shares: the value of a split, and how samples are split."""
 
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
@@ -102,71 +100,3 @@ def held_out(groups: np.ndarray, share: float, salt: str = "") -> np.ndarray:
     names, index = np.unique(groups, return_inverse=True)
     digests = [hashlib.sha1(f"{salt}{name}".encode()).digest() for name in names.tolist()]
     return np.array([int.from_bytes(d[:4], "big") < share * 2**32 for d in digests])[index]
-
-
-def cache_folder() -> Path:
-    """Where data sets are kept: the folder named by EEVIZ_DATA, else the user's cache folder."""
-    if os.environ.get("EEVIZ_DATA"):
-        return Path(os.environ["EEVIZ_DATA"])
-    import platformdirs
-
-    return Path(platformdirs.user_cache_dir("eeviz"))
-
-
-@dataclass(frozen=True)
-class Remote:
-    """An official file: where it is, and the hash ("md5:..." or "sha256:...") it must have."""
-
-    name: str
-    url: str
-    known_hash: str
-
-
-def located(folder: str, names: Sequence[str]) -> Path | None:
-    """The first of <data folder>/`folder` and <data folder> itself that holds every file of `names`."""
-    for place in (cache_folder() / folder, cache_folder()):
-        if all((place / name).is_file() for name in names):
-            return place
-    return None
-
-
-def fetch(data_set: str, folder: str, files: Sequence[Remote]) -> Path:
-    """Download and verify `files` into <data folder>/`folder`.
-
-    Raises ValueError when what was sent is not official, FileNotFoundError, saying what to put where, without network.
-    """
-    import pooch
-
-    target = cache_folder() / folder
-    try:
-        for file in files:
-            pooch.retrieve(file.url, known_hash=file.known_hash, fname=file.name, path=target)
-    except ValueError as error:  # pooch: the hash differs
-        raise ValueError(f"what was sent is not the official {data_set} data: {error}") from error
-    except OSError as error:  # requests' exceptions and a full disk alike
-        raise FileNotFoundError(f"the download failed ({error}). {advice(folder, files)}") from error
-    return target
-
-
-def absent(data_set: str, folder: str, files: Sequence[Remote], more: str = "") -> FileNotFoundError:
-    """The error for data that is not on this machine."""
-    return FileNotFoundError(f"{data_set} was not found on this machine. {advice(folder, files)}{more}")
-
-
-def advice(folder: str, files: Sequence[Remote]) -> str:
-    """What to put where."""
-    names = " and ".join(f.name for f in files[:3]) + (f" and {len(files) - 3} more" if len(files) > 3 else "")
-    where = files[0].url.rsplit("/", 1)[0]
-    return (
-        f"Put {names} (from {where}) into {cache_folder() / folder}, or set EEVIZ_DATA to a folder that holds them, or "
-        "call load_dataset(..., download=True) with a network connection."
-    )
-
-
-def verify(path: Path, known_hash: str) -> None:
-    """Raise ValueError unless the file has that hash."""
-    kind, expected = known_hash.split(":")
-    with path.open("rb") as file:
-        found = hashlib.file_digest(file, kind).hexdigest()
-    if found != expected:
-        raise ValueError(f"{path}: damaged or not the official file ({kind} differs); remove it and get it again.")

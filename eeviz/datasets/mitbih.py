@@ -6,14 +6,18 @@ left out, DS2 is the test split. Five patients of DS1, fixed, with every class a
 
 from __future__ import annotations
 
+import zipfile
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 
 from . import prepared
-from .base import Dataset, Remote, absent, fetch, located, verify
-from .wfdb import read_annotations, read_header, read_signal
+from .base import Dataset
+from .files import Candidate, Remote, cache_folder, in_words, incomplete, survey, verify_bytes
+from .obtain import Source, obtain
+from .wfdb import bounded_bytes, read_annotations, read_header, read_signal
 
 DS1 = (101, 106, 108, 109, 112, 114, 115, 116, 118, 119, 122, 124, 201, 203, 205, 207, 208, 209, 215, 220, 223, 230)
 DS2 = (100, 103, 105, 111, 113, 117, 121, 123, 200, 202, 210, 212, 213, 214, 219, 221, 222, 228, 231, 232, 233, 234)
@@ -25,6 +29,7 @@ BEFORE, LENGTH = 100, 256  # samples before the R peak, and in all, at 360 Hz
 LEAD = "MLII"
 URL = "https://physionet.org/files/mitdb/1.0.0/"
 PREPARED = "mitbih.npz"
+ZIPS = ("mit-bih-arrhythmia-database-1.0.0.zip", "mit-bih-arrhythmia-database.zip", "mitdb.zip")
 
 
 def load(name: str, split: str, download: bool) -> Dataset:
@@ -33,32 +38,83 @@ def load(name: str, split: str, download: bool) -> Dataset:
     extra: "rr" (N, 2) float32, seconds from the beat before and to the beat after; "record" (N,). groups: the patient;
     records 201 (training) and 202 (test) are one person. Beats of class Q (8 and 7) are left out, as `source` says.
     """
-    records = {"test": DS2, "validation": VALIDATION}.get(split, tuple(r for r in DS1 if r not in VALIDATION))
-    part = "test" if split == "test" else "train"
-    keys = tuple(f"{key}_{part}" for key in ("x", "y", "rec", "rr"))
-    files = remote(records)
-    folder = located(name, [file.name for file in files])
-    found = None if folder else prepared.table(PREPARED, (*keys, "label_names"))
-    if folder is None and found is None:
-        if not download:
-            raise absent(f"{name} {split}", name, files)
-        folder = fetch(name, name, files)
-    if found:
-        stored, path = found
-        x, y, record, rr = (stored[key] for key in keys)
-        chosen = np.isin(record, records)
-        x, y, record, rr, source = x[chosen], y[chosen], record[chosen], rr[chosen], f"{path} (prepared)"
-    else:
-        for file in files:
-            verify(folder / file.name, file.known_hash)
-        beats = [read_record(folder, r) for r in records]
-        x, y, rr = (np.concatenate(arrays) for arrays in zip(*beats, strict=True))
-        record, source = np.repeat(records, [len(b[1]) for b in beats]), str(folder)
+    (x, y, record, rr), source = obtain(name, split, download, SOURCE)
     kept = y < len(CLASSES)
     source += f", without {int((~kept).sum())} beats of class Q"
     x, y, record, rr = x[kept], y[kept], record[kept].astype(np.int64), rr[kept].astype(np.float32)
     groups = np.array([SAME_PERSON.get(r, r) for r in record.tolist()])
     return Dataset(x, y.astype(np.int64), CLASSES, name, split, source, groups, {"rr": rr, "record": record})
+
+
+def records(split: str) -> tuple[int, ...]:
+    """The records of a split."""
+    return {"test": DS2, "validation": VALIDATION}.get(split, tuple(r for r in DS1 if r not in VALIDATION))
+
+
+def remotes(name: str, split: str) -> list[Remote]:
+    """Three files a record."""
+    return remote(records(split))
+
+
+def candidates(name: str, split: str) -> Iterator[Candidate]:
+    """Folders that hold every file, as downloaded, as `wget -r` leaves them, unpacked; prepared arrays; PhysioNet's zip."""
+    wanted, folders = records(split), survey(name)
+    files = remote(wanted)
+    for folder in folders:
+        if all(file.name in folder.names.get(file.name, ()) for file in files):
+            own = tuple(folder.path / file.name for file in files)
+            yield Candidate(folder.path, lambda at=folder.path: (_read(at, wanted, files), str(at)), own)
+    if (path := cache_folder() / PREPARED).is_file():
+        yield Candidate(path, lambda: (_prepared(path, split), f"{path} (prepared)"))
+    for path in (path for folder in folders for zip_ in ZIPS for path in folder.copies(zip_)):
+        yield Candidate(path, lambda path=path: (_zipped(path, wanted, files), str(path)))
+
+
+def instead(name: str, split: str) -> str:
+    """What lies there of the split's records."""
+    return incomplete(survey(name), [file.name for file in remote(records(split))])
+
+
+SOURCE = Source(candidates, remotes, instead)
+
+
+def _read(folder, wanted: Sequence[int], files: Sequence[Remote]):
+    """Of a folder on disk or inside a zip: every file verified, then its beats, classes, records and intervals."""
+    for file in files:
+        path = folder / file.name
+        with in_words(path, "a file of the database"):
+            raw = bounded_bytes(path)
+        unix = raw.replace(b"\r\n", b"\n") if path.suffix == ".hea" else raw  # as some copies spell their line ends
+        verify_bytes(unix, file.known_hash, path)
+    beats = [read_record(folder, number) for number in wanted]
+    x, y, rr = (np.concatenate(arrays) for arrays in zip(*beats, strict=True))
+    return x, y, np.repeat(wanted, [len(b[1]) for b in beats]), rr
+
+
+def _zipped(path: Path, wanted: Sequence[int], files: Sequence[Remote]):
+    with in_words(path, "a complete zip archive"), zipfile.ZipFile(path) as archive:
+        inside = next((name for name in archive.namelist() if name.rsplit("/", 1)[-1] == files[0].name), None)
+        if inside is None:
+            raise ValueError(f"it holds no {files[0].name}")
+        return _read(zipfile.Path(archive, inside.removesuffix(files[0].name)), wanted, files)
+
+
+def _prepared(path: Path, split: str):
+    part = "test" if split == "test" else "train"
+    whole = ((None,), ("i", "u"))
+    shapes = {"x": ((None, LENGTH, 1), ("int16",)), "y": whole, "rec": whole, "rr": ((None, 2), ("f",))}
+    stored = prepared.table(path, {f"{key}_{part}": shape for key, shape in shapes.items()})
+    x, y, record, rr = (stored[f"{key}_{part}"] for key in shapes)
+    known = DS2 if split == "test" else DS1
+    for good, words in (
+        ((y >= 0) & (y <= len(CLASSES)), f"y_{part}: classes lie between 0 and {len(CLASSES)}"),
+        (np.isin(record, known), f"rec_{part}: only records {known[0]} to {known[-1]} of that half are known"),
+        ((np.isfinite(rr) & (rr > 0)).all(axis=1), f"rr_{part}: intervals are positive numbers of seconds"),
+    ):
+        if not good.all():
+            raise ValueError(f"{path}: {words}, row {int(np.argmin(good))} differs.")
+    chosen = np.isin(record, records(split))
+    return x[chosen], y[chosen], record[chosen], rr[chosen]
 
 
 @cache
@@ -73,8 +129,8 @@ def remote(records) -> list[Remote]:
     return [Remote(name, URL + name, f"sha256:{_sums()[name]}") for name in names]
 
 
-def read_record(folder: Path, record: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Beats (n, 256, 1) int16, classes (n,) with Q as 4, and rr (n, 2) s of one record.
+def read_record(folder, record: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Beats (n, 256, 1) int16, classes (n,) with Q as 4, and rr (n, 2) s of one record of a folder, on disk or in a zip.
 
     Beats too close to either end for a whole window are left out; the interval that the first and the last beat lack is
     taken to be their other one.
@@ -93,6 +149,8 @@ def read_record(folder: Path, record: int) -> tuple[np.ndarray, np.ndarray, np.n
         raise ValueError(f"{folder / f'{record}.atr'}: {len(at)} beats have no intervals.")
     interval = np.pad(np.diff(at) / header.rate, 1, mode="edge")
     rr = np.column_stack([interval[:-1], interval[1:]])
+    if at[-1] >= len(signal):
+        raise ValueError(f"{folder / f'{record}.atr'}: a beat at sample {at[-1]} of {len(signal)}; get it again.")
     inside = (at >= BEFORE) & (at + LENGTH - BEFORE <= len(signal))
     at, kind, rr = at[inside], kind[inside], rr[inside]
     beats = signal[at[:, None] + np.arange(-BEFORE, LENGTH - BEFORE)]  # (n, LENGTH)

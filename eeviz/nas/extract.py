@@ -10,6 +10,7 @@ import numpy as np
 from ..core.network.plan import Head, Plan
 from ..core.solve.thresholds import ROUNDING
 from ..core.space.space import Gene, SearchSpace
+from ..core.table.format import precisely
 from ..core.table.policy import Policy
 from .domain import Genome
 from .protocols import Candidate
@@ -26,8 +27,8 @@ def point_of(front: SearchFront, max_cost=None, min_accuracy=None, max_drop=None
         index = front.within(max_cost)
         if index is None:
             raise ValueError(
-                f"no candidate costs at most {max_cost:.6g} {front.unit} on average: the cheapest costs "
-                f"{front.mean_cost[0]:.6g} {front.unit}."
+                f"no candidate costs at most {precisely(max_cost, front.unit)} on average: the cheapest costs "
+                f"{precisely(front.mean_cost[0], front.unit)}."
             )
         return index
     wanted = front.accuracy[-1] - max_drop if max_drop is not None else min_accuracy

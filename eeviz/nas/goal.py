@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from ..core.table.cost import Cost, ProductCost
-from ..core.table.policy import Policy, route
+from ..core.table.policy import Policy, deepest_of, route
 from ..core.table.records import ExitRecords
 from .pareto import Points
 
@@ -59,6 +59,20 @@ class Goal:
                 values = of_objective if name == self.cost else _figures(records, points, name, figure)
                 keep &= values <= bound
         return points.where(keep)
+
+    def ended(self, points: Points, costs: Callable[..., Mapping[str, Cost | ProductCost]], *key) -> Points:
+        """Points of a store with worst cases that end at a threshold of 0; stores of earlier versions go on behind it.
+
+        costs(*key) : the costs of the candidate's records; asked only where a point has such a threshold.
+        """
+        thresholds, worst = points.thresholds, points.worst.copy()
+        ending = np.flatnonzero((thresholds == 0).any(axis=1))
+        if not len(ending):
+            return points
+        charge = costs(*key)[self.cost]
+        for i, deepest in zip(ending, deepest_of(thresholds[ending]), strict=True):
+            worst[i] = charge.worst(~np.isnan(thresholds[i]))[deepest]
+        return replace(points, worst=worst)
 
     def describe(self) -> dict:
         """Plain values, for the store."""

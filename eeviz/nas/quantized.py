@@ -7,7 +7,6 @@ choices of a backbone's bits come from one forward pass.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
@@ -29,7 +28,7 @@ CALIBRATION = 256  # training images for the ranges of activations
 
 @dataclass(frozen=True)
 class QuantizedEvaluator:
-    """Evaluates on `dataset` with the network in `folder` (of `eeviz.nn.space_file`), rounded to each genome's bits.
+    """Evaluates on `dataset` with the network in `folder` (of `eeviz.nn.network_file`), rounded to each genome's bits.
 
     provider : of hardware costs beside MACs, at the genome's bits. Raises ValueError for a folder without a network.
     """
@@ -41,10 +40,11 @@ class QuantizedEvaluator:
     @classmethod
     def of(cls, folder: str | Path, provider: CostProvider | None = None) -> QuantizedEvaluator:
         """On the data set that the network in `folder` was trained on. Raises ValueError where the folder does not say it."""
-        path = Path(folder) / "space.json"
+        from ..nn.network_file import read_document
+
         try:
-            dataset = json.loads(path.read_text(encoding="utf-8"))["dataset"]
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            dataset = read_document(folder)["dataset"]
+        except (ValueError, KeyError) as error:
             raise ValueError(
                 f"{folder} holds no network of python -m eeviz.nn.make_network ({type(error).__name__}: {error})."
             ) from error
@@ -56,7 +56,7 @@ class QuantizedEvaluator:
     @cached_property
     def space(self) -> SearchSpace:
         """The space of the network."""
-        from ..nn.space_file import load_space
+        from ..nn.network_file import load_space
 
         return load_space(self.folder)
 
@@ -96,10 +96,10 @@ class QuantizedEvaluator:
         if measure == "learned":
             raise ValueError("the heads of this space learn no confidence of their own; choose another measure.")
         from ..nn.network import EarlyExitNetwork
+        from ..nn.network_file import load
         from ..nn.quantize import quantize
-        from ..nn.space_file import load_network
 
-        plan, full = plan or self._plan(genome, False), load_network(self.folder)
+        plan, full = plan or self._plan(genome, False), load(self.folder)
         kept = [full.position.index(head.position) for head in plan.heads]
         network = EarlyExitNetwork(
             full.segments, [full.branches[k] for k in kept], full.input_shape, full.mean, full.std, plan.position
@@ -117,12 +117,12 @@ class QuantizedEvaluator:
 @lru_cache(maxsize=16)
 def _table(evaluator: QuantizedEvaluator, backbone: Bits, split: str, measure: str) -> ExitRecords:
     """Every exit at every choice of its bits, for one choice of the backbone's."""
+    from ..nn.network_file import load
     from ..nn.quantize import bit_records
-    from ..nn.space_file import load_network
 
     plan = next(p for p in _plans(evaluator.space) if p.bits == backbone)
     choices = list(dict.fromkeys(head.bits for head in plan.heads[:-1]))
-    network, images = load_network(evaluator.folder), _calibration(evaluator.dataset)
+    network, images = load(evaluator.folder), _calibration(evaluator.dataset)
     return bit_records(network, evaluator.data(split), images, [backbone], choices, measure=measure)[backbone]
 
 

@@ -238,8 +238,7 @@ class SearchRun:
         """The network to take under one condition; without any, the most accurate.
 
         max_cost : the most accurate of at most this mean cost. min_accuracy : the cheapest that reaches it.
-        max_drop : the cheapest that loses at most this share of accuracy against the most accurate. Raises ValueError
-        naming the best reachable.
+        max_drop : the cheapest that loses at most this share against the most accurate. ValueError names the best there is.
         """
         front = self.front
         index = point_of(front, max_cost, min_accuracy, max_drop)
@@ -270,9 +269,10 @@ class SearchRun:
         self._history = History(self.budgets, self.reference)
         self._clock, self._tau, self._unsaved = 0.0, {}, None
         self._generations = [Proposal(genomes, tau) for genomes, tau in self._store.generations(self._run)]
-        for candidate, clock in sorted(self._store.candidates(self._run), key=lambda pair: pair[1]):
+        for kept, clock in sorted(self._store.candidates(self._run), key=lambda pair: pair[1]):
+            points = self.goal.ended(kept.points, self.evaluator.costs, kept.genome, self.method.offered)
             self._clock = clock
-            self._enter(candidate, self._generations[candidate.generation].tau)
+            self._enter(replace(kept, points=points), self._generations[kept.generation].tau)
 
     def _next_generation(self) -> tuple[int, Proposal, list[tuple[int, Genome]]]:
         """The first generation that is not complete, proposed if it is new, and what is left to evaluate of it."""

@@ -15,7 +15,7 @@ import torch
 from ..core.space.space import SearchSpace
 from ..datasets import load_dataset
 from .build import build
-from .space_file import save_network
+from .network_file import save_network
 from .train.joint import Recipe, train
 
 

@@ -253,7 +253,9 @@ def test_memory_that_fits_nothing_is_told():
 
 
 def test_latency_that_nothing_reaches_is_told():
-    with pytest.raises(ValueError, match=r"no assignment has a worst case of at most 1 ms: the lowest is \d+(\.\d+)? ms"):
+    with pytest.raises(
+        ValueError, match=r"no assignment has a worst case of at most 1 ms: the lowest is \d+(\.\d+)? ms"
+    ):
         CHAIN.map(network(3), table(60, 3, 1), worst_latency=0.001)
 
 

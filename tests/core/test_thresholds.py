@@ -203,8 +203,9 @@ def test_a_threshold_of_zero_ends_the_worst_case(seed):
     fitting = lambda p: len(set(records.position[:-1][p.kept])) == p.kept.sum()  # noqa: E731
     every = {route(records, Policy(t)).worst_cost for t in product(*choices) if fitting(Policy(t))}
     for limit in sorted(every)[:: max(1, len(every) // 6)]:
-        within = lambda p, limit=limit: fitting(p) and route(records, p).worst_cost <= limit
-        cost, accuracy = brute_force(records, choices, allowed=within)
+        cost, accuracy = brute_force(
+            records, choices, allowed=lambda p, limit=limit: fitting(p) and route(records, p).worst_cost <= limit
+        )
         result = front(records, grid=5, max_exits=exits - 1, max_worst=limit)
         assert (result.mean_cost.tolist(), result.accuracy.tolist()) == (cost.tolist(), accuracy.tolist())
         assert_figures_are_those_of_route(records, result)

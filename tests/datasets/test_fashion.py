@@ -7,12 +7,9 @@ import struct
 
 import numpy as np
 import pytest
+from official_files import idx
 
 from eeviz.datasets import fashion, load_dataset, read_idx, split_indices
-
-
-def idx(array: np.ndarray, code: int = 8) -> bytes:
-    return struct.pack(f">HBB{array.ndim}I", 0, code, array.ndim, *array.shape) + array.tobytes()
 
 
 @pytest.fixture
@@ -132,40 +129,6 @@ def test_without_the_data_training_images_are_asked_for_in_words(nowhere):
     message = str(caught.value)
     for word in ("train-images-idx3-ubyte.gz", "http://", str(nowhere), "EEVIZ_DATA", "download=True"):
         assert word in message
-
-
-def test_offline_download_says_what_to_put_where(nowhere, monkeypatch):
-    import pooch
-    import requests
-
-    def offline(*_, **__):
-        raise requests.exceptions.ConnectionError("Name or service not known")
-
-    monkeypatch.setattr(pooch, "retrieve", offline)
-    with pytest.raises(FileNotFoundError, match=r"Name or service not known.*train-images.*EEVIZ_DATA"):
-        load_dataset("fashion-mnist", "train", download=True)
-
-
-def test_a_download_with_another_hash_is_refused(nowhere, tmp_path, monkeypatch):
-    served = tmp_path / "served"
-    served.mkdir()
-    for file in fashion.CATALOGUES["fashion-mnist"].files.values():
-        (served / f"{file.name}.gz").write_bytes(b"not the data")
-    import pooch
-
-    retrieve = pooch.retrieve
-
-    def from_disk(url, known_hash, fname, path):
-        def copy(_, target, __):
-            with open(target, "wb") as out:
-                out.write((served / fname).read_bytes())
-
-        return retrieve(url, known_hash, fname=fname, path=path, downloader=copy)
-
-    monkeypatch.setattr(pooch, "retrieve", from_disk)
-    with pytest.raises(ValueError, match="not the official"):
-        load_dataset("fashion-mnist", "train", download=True)
-    assert not list(nowhere.rglob("*.gz"))
 
 
 @pytest.mark.parametrize("name", ["cifar-10", "Fashion-MNIST", ""])

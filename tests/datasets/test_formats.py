@@ -2,15 +2,12 @@
 
 import dataclasses
 import hashlib
-import io
-import struct
-import tarfile
-import wave
 
 import numpy as np
 import pytest
+from official_files import archive, matlab, record, wav
 
-from eeviz.datasets import Dataset, base, cifar, fashion, held_out, load_dataset, mitbih, speech, svhn, wfdb
+from eeviz.datasets import Dataset, cifar, fashion, files, held_out, load_dataset, mitbih, speech, svhn, wfdb
 
 
 @pytest.fixture
@@ -18,16 +15,6 @@ def folder(tmp_path, monkeypatch):
     """An empty data folder."""
     monkeypatch.setenv("EEVIZ_DATA", str(tmp_path))
     return tmp_path
-
-
-def archive(path, members: dict[str, bytes]) -> str:
-    """Write a .tar.gz; its md5."""
-    with tarfile.open(path, "w:gz") as tar:
-        for name, content in members.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(content)
-            tar.addfile(info, io.BytesIO(content))
-    return "md5:" + hashlib.md5(path.read_bytes()).hexdigest()
 
 
 def tiny_cifar(folder, monkeypatch, name: str, per_class: int = 20):
@@ -96,14 +83,13 @@ def test_records_of_another_size_are_refused(raw):
 
 
 def test_svhn_is_read_from_matlab(folder, monkeypatch):
-    savemat = pytest.importorskip("scipy.io").savemat
     rng = np.random.default_rng(1)
     images = rng.integers(0, 256, (60, 32, 32, 3), dtype=np.uint8)
     labels = np.tile(np.arange(1, 11), 6)  # 10 is the digit 0
     (folder / "svhn").mkdir()
     for part, file in svhn.FILES.items():
         path = folder / "svhn" / file.name
-        savemat(path, {"X": images.transpose(1, 2, 3, 0), "y": labels[:, None].astype(np.uint8)})
+        path.write_bytes(matlab({"X": images.transpose(1, 2, 3, 0), "y": labels[:, None]}, packed=part == "test"))
         md5 = "md5:" + hashlib.md5(path.read_bytes()).hexdigest()
         monkeypatch.setitem(svhn.FILES, part, dataclasses.replace(file, known_hash=md5))
     monkeypatch.setattr(svhn, "VALIDATION", 20)
@@ -115,21 +101,10 @@ def test_svhn_is_read_from_matlab(folder, monkeypatch):
 
 
 def test_what_is_no_matlab_file_is_refused(tmp_path):
-    pytest.importorskip("scipy")
     for content in (b"", b"hello", b"MATLAB 5.0 MAT-file" + b"\0" * 200):
         (tmp_path / "x.mat").write_bytes(content)
         with pytest.raises(ValueError, match="not a MATLAB file"):
             svhn.read_mat(tmp_path / "x.mat")
-
-
-def wav(samples: np.ndarray, rate: int = 16_000, channels: int = 1) -> bytes:
-    out = io.BytesIO()
-    with wave.open(out, "wb") as clip:
-        clip.setnchannels(channels)
-        clip.setsampwidth(2)
-        clip.setframerate(rate)
-        clip.writeframes(samples.astype("<i2").tobytes())
-    return out.getvalue()
 
 
 def test_log_mel_shows_a_tone_in_its_band():
@@ -207,44 +182,6 @@ def test_held_out_groups_never_change_and_are_about_the_share():
     assert np.flatnonzero(held)[:4].tolist() == [0, 1, 2, 36]  # another rule would move people between splits
 
 
-def packed(signal: np.ndarray) -> bytes:
-    """(n, 2) ADC units in format 212."""
-    pairs = np.where(signal < 0, signal + 4096, signal).astype(int)
-    out = bytearray()
-    for a, b in pairs:
-        out += bytes([a & 0xFF, (a >> 8) | ((b >> 8) << 4), b & 0xFF])
-    return bytes(out)
-
-
-def annotations(at, symbols) -> bytes:
-    codes = {symbol: code for code, symbol in wfdb.SYMBOLS.items()}
-    out, last = b"", 0
-    for time, symbol in zip(at, symbols, strict=True):
-        if time - last > 1023:
-            skip = time - last
-            out += struct.pack("<HHH", wfdb._SKIP << 10, skip >> 16, skip & 0xFFFF)
-            last = time
-        out += struct.pack("<H", codes[symbol] << 10 | (time - last))
-        last = time
-        if symbol == "+":
-            out += struct.pack("<H", wfdb._AUXILIARY << 10 | 3) + b"(N\0\0"
-    return out + b"\0\0"
-
-
-def record(folder, name: int, lead: int = 0, samples: int = 6000, seed: int = 0):
-    """A record of 6,000 samples with beats of every kind; its signal and beats."""
-    rng = np.random.default_rng(seed)
-    signal = rng.integers(-2048, 2048, (samples, 2))
-    at = np.array([40, 50, 400, 700, 1100, 2500, 2900, 3300, 3700, 5990])
-    symbols = ["+", "N", "N", "A", "V", "F", "Q", "|", "L", "N"]
-    names = ["MLII", "V1"] if lead == 0 else ["V1", "MLII"]
-    lines = [f"{name} 2 360 {samples}"] + [f"{name}.dat 212 200 11 1024 {signal[0, i]} 0 0 {names[i]}" for i in (0, 1)]
-    (folder / f"{name}.hea").write_text("\n".join([*lines, "# 69 M"]))
-    (folder / f"{name}.dat").write_bytes(packed(signal))
-    (folder / f"{name}.atr").write_bytes(annotations(at, symbols))
-    return signal
-
-
 @pytest.mark.parametrize("lead", [0, 1])
 def test_beats_are_cut_with_their_intervals(tmp_path, lead):
     signal = record(tmp_path, 100, lead)
@@ -318,32 +255,6 @@ def test_what_is_absent_is_asked_for_in_words(folder, name):
             assert word in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["cifar10", "svhn", "speech-commands", "mit-bih"])
-def test_downloads_are_verified_and_offline_is_told(folder, monkeypatch, name):
-    import pooch
-    import requests
-
-    def offline(*_, **__):
-        raise requests.exceptions.ConnectionError("Name or service not known")
-
-    retrieve = pooch.retrieve
-    monkeypatch.setattr(pooch, "retrieve", offline)
-    with pytest.raises(FileNotFoundError, match=r"Name or service not known.*EEVIZ_DATA"):
-        load_dataset(name, "test", download=True)
-
-    def other(url, known_hash, fname, path):
-        def write(_, target, __):
-            with open(target, "wb") as out:
-                out.write(b"something else")
-
-        return retrieve(url, known_hash, fname=fname, path=path, downloader=write)
-
-    monkeypatch.setattr(pooch, "retrieve", other)
-    with pytest.raises(ValueError, match="not the official"):
-        load_dataset(name, "test", download=True)
-    assert not [path for path in folder.rglob("*") if path.is_file()]
-
-
 def test_prepared_arrays_are_found_in_the_data_folder(folder, monkeypatch):
     image = pytest.importorskip("PIL.Image")
     rng = np.random.default_rng(5)
@@ -405,4 +316,4 @@ def test_every_data_set_is_fetched_by_a_known_hash():
         kind, digest = file.known_hash.split(":")
         assert len(digest) == {"md5": 32, "sha256": 64}[kind]
     assert fashion.CATALOGUES
-    assert isinstance(remotes[0], base.Remote)
+    assert isinstance(remotes[0], files.Remote)

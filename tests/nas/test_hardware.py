@@ -19,8 +19,9 @@ from eeviz.nas.command import _figure, add_arguments, command
 from eeviz.nas.quantized import QuantizedEvaluator
 from eeviz.nas.resume import resume
 from eeviz.nas.supernet import supernet_evaluator
+from eeviz.nn import network_file
 from eeviz.nn.build import build
-from eeviz.nn.space_file import load_network, load_space, save_network
+from eeviz.nn.network_file import load_space, save_network
 
 PRODUCT = "energy x latency"
 
@@ -107,17 +108,17 @@ def small_network(tmp_path, monkeypatch, **arguments):
 def test_networks_of_a_space_are_saved_and_loaded(bits_evaluator, tmp_path):
     import torch
 
-    space, network = load_space(bits_evaluator.folder), load_network(bits_evaluator.folder)
+    space, network = load_space(bits_evaluator.folder), network_file.load(bits_evaluator.folder)
     assert space.name == "zniber"
-    again = load_network(bits_evaluator.folder)
+    again = network_file.load(bits_evaluator.folder)
     x = torch.randn(2, 1, 16, 16)
     with torch.no_grad():
         assert torch.equal(network(x), again(x))
     with pytest.raises(ValueError, match="no readable network"):
-        load_network(tmp_path)
+        network_file.load(tmp_path)
     (tmp_path / "net" / "weights.safetensors").write_bytes(b"junk")
     with pytest.raises(ValueError, match="no readable network"):
-        load_network(tmp_path / "net")
+        network_file.load(tmp_path / "net")
 
 
 def test_bits_are_genes(bits_evaluator, monkeypatch):

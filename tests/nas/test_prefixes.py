@@ -186,5 +186,5 @@ def test_bad_options_are_told(folder, options, words):
 def test_where_no_supernet_ships_it_is_told():
     with pytest.raises(ValueError, match="make_supernet"):
         supernet_evaluator(SPACE, "cifar10")
-    with pytest.raises(ValueError, match="no readable supernet"):
+    with pytest.raises(ValueError, match="no readable network"):
         _ = SupernetEvaluator("fashion-mnist", "/nowhere").space

@@ -1,6 +1,7 @@
 """The store: what is in it, and every way in which it can fail, told in words, with nothing lost."""
 
 import sqlite3
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -55,6 +56,31 @@ def test_everything_evaluated_is_in_the_file(path):
     with pytest.raises(ValueError, match="candidate 9 has no records"):
         store.records(run["id"], 9)
     store.close()
+
+
+def test_worst_cases_of_earlier_stores_end_where_nobody_gets_past(path):
+    def run():
+        chosen = method("two-level", max_exits=1, grid=6)
+        return search(SPACE, method=chosen, evaluations=6, store=path, evaluator=FakeEvaluator())
+
+    with run() as first:
+        for _ in first:
+            continue
+        archive = first.archive
+    ending = sum((c.points.thresholds == 0).any(axis=1).sum() for c in archive)
+    assert ending
+    store = Store(path)  # as they were written: behind a threshold of 0 it went on
+    for candidate, _ in list(store.candidates(1)):
+        charge = FakeEvaluator().costs(candidate.genome, True)["macs"]
+        worst = np.array([charge.at(~np.isnan(row))[-1] for row in candidate.points.thresholds])
+        assert (worst >= candidate.points.worst).all()
+        old = module._packed(replace(candidate.points, worst=worst))
+        with store._transaction():
+            store._db.execute("update evaluations set objectives = ? where id = ?", (old, candidate.id))
+    store.close()
+    with run() as again:
+        for a, b in zip(archive, again.archive, strict=True):
+            np.testing.assert_array_equal(a.points.worst, b.points.worst)
 
 
 def test_write_ahead_log_and_synchronous_normal(path):

@@ -14,7 +14,8 @@ from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
 from eeviz.core.table.policy import Policy  # noqa: E402
 from eeviz.nn.augment.branches import DESIGNS, build, designs_for  # noqa: E402
 from eeviz.nn.augment.graph import analyse, segment_macs  # noqa: E402
-from eeviz.nn.count.macs import count_macs  # noqa: E402
+from eeviz.nn.count.describe import describe  # noqa: E402
+from eeviz.nn.count.macs import count_macs, macs  # noqa: E402
 from eeviz.nn.export.network import export  # noqa: E402
 from eeviz.nn.models import classifiers  # noqa: E402
 from eeviz.nn.network import EarlyExitNetwork  # noqa: E402
@@ -343,6 +344,29 @@ def test_layers_that_are_not_returned_cost_nothing():
             y = part(y)
     assert run.get_total_flops() == 2 * sum(expected)
     assert graph.locations[0].share == expected[0] / sum(expected)
+
+
+def test_what_is_computed_of_weights_alone_is_one_figure_everywhere():
+    class Biased(nn.Module):  # as the position biases of Swin v2: a perceptron of a table, whatever the sample
+        def __init__(self):
+            super().__init__()
+            self.stem, self.body, self.head = nn.Conv2d(3, 8, 3, 2), nn.Conv2d(8, 8, 3), nn.Linear(8, 4)
+            self.register_buffer("table", torch.randn(25, 2))
+            self.bias = nn.Sequential(nn.Linear(2, 64), nn.ReLU(), nn.Linear(64, 8))
+
+        def forward(self, x):
+            x = self.body(F.relu(self.stem(x))) + self.bias(self.table).t().reshape(8, 5, 5)
+            return self.head(x.mean((2, 3)))
+
+    x, model = picture((3, 16, 16)), Biased().eval()
+    graph = analyse(model, x)
+    parts = graph.segments([0])
+    expected = [49 * 8 * 27, 25 * 8 * 72, 32]
+    assert graph.macs == sum(expected) == count_macs(model, x[:1])
+    assert segment_macs(parts, x) == expected
+    network = EarlyExitNetwork(parts[:-1], [parts[-1]], (3, 16, 16), position=[1])
+    assert macs(network).static == describe(network).macs.static == sum(expected)
+    assert [piece.macs for piece in describe(network).pieces] == expected[:2]
 
 
 def test_chosen_locations_must_rise():

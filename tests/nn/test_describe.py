@@ -154,3 +154,18 @@ def test_recurrent_weights_are_stored_once_and_empty_segments_pass_on_what_they_
         assert segments.macs.static == 9 * gates * 6 * (4 + 6) + 12
         empty = segments.pieces[0]
         assert (empty.input_bytes, empty.output_bytes, empty.peak_bytes) == (36, 36, 36)
+
+
+def test_weights_that_are_added_are_stored_and_one_number_a_channel_is_folded():
+    class Positions(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.position, self.scale = nn.Parameter(torch.ones(1, 7, 4)), nn.Parameter(torch.ones(4))
+            self.norm, self.last = nn.LayerNorm(4), nn.Linear(4, 3)
+
+        def forward(self, x):
+            return self.last(self.norm((x + self.position) * self.scale)).mean(1)
+
+    piece = describe(EarlyExitNetwork([Positions()], [nn.Identity()], (7, 4)), 1, 1).pieces[0]
+    assert piece.weight_bytes == 28 + 8 + 12, "positions, the norm's, the layer's"
+    assert piece.moved_bytes == piece.weight_bytes + 4 * 28 + (28 + 21) + (21 + 3)

@@ -8,7 +8,7 @@ pytest.importorskip("torch")
 from eeviz.core.space.space import SearchSpace
 from eeviz.datasets import Dataset
 from eeviz.nn import make_network
-from eeviz.nn.space_file import load_network, load_space
+from eeviz.nn.network_file import load, load_space
 
 
 def test_trains_saves_and_resumes(tmp_path, monkeypatch, capsys):
@@ -30,7 +30,7 @@ def test_trains_saves_and_resumes(tmp_path, monkeypatch, capsys):
     ]
     make_network.main(arguments)
     assert "epoch 1/1" in capsys.readouterr().out
-    network, space = load_network(tmp_path / "net"), load_space(tmp_path / "net")
+    network, space = load(tmp_path / "net"), load_space(tmp_path / "net")
     assert space == SearchSpace.preset("zniber", input=(1, 16, 16), classes=3, width=0.1)
     assert network.exits_count == 12
     weights = (tmp_path / "net" / "weights.safetensors").read_bytes()

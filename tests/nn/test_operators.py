@@ -1,6 +1,7 @@
 """Every operator that multiplies, against counts by hand; random graphs; counters that must agree."""
 
 import re
+import sys
 from collections import OrderedDict
 from functools import partial
 
@@ -255,10 +256,15 @@ def test_without_torchscript_every_count_is_the_same(monkeypatch):
         raise RuntimeError("torch.jit is not to be had")
 
     found = {name: _count(name) for name in CASES}
-    monkeypatch.setattr(torch.jit, "_get_trace_graph", refuse)
     monkeypatch.setattr("fvcore.nn.jit_analysis._get_trace_graph", refuse)
     assert counting._by_fvcore(nn.Linear(2, 3), torch.zeros(1, 2)) is None
     assert {name: _count(name) for name in CASES} == found
+
+
+def test_on_a_python_without_torchscript_fvcore_is_not_even_loaded(monkeypatch):
+    monkeypatch.setattr(counting.sys, "version_info", (3, 14, 0))
+    monkeypatch.setitem(sys.modules, "fvcore.nn", None)
+    assert _count("encoder") == CASES["encoder"][2]
 
 
 def _count(name):
@@ -393,3 +399,10 @@ def test_inference_mode_counts_the_same():
     with torch.inference_mode():
         for name in ("conv2d same", "encoder", "einsum of three", "gru", "linear"):
             assert _count(name) == CASES[name][2]
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+@pytest.mark.parametrize("wrapped", [torch.jit.script, nn.DataParallel, lambda m: torch.compile(m, backend="eager")])
+def test_wrapped_modules_count_as_what_they_wrap(wrapped, recwarn):
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 5)).eval()
+    assert count_macs(wrapped(model), torch.zeros(1, 3, 8, 8)) == 36 * 27 * 4 + 144 * 5

@@ -275,7 +275,7 @@ def test_training_repeats_itself_and_resumes(data, tmp_path, capsys):
     with pytest.raises(ValueError, match="another recipe"):  # the learning rate has fallen already
         run(data, dataclasses.replace(RECIPE, epochs=4), checkpoint=path)
     other = Supernet(SearchSpace.preset("compact", input=(1, 20, 20), classes=4), 0.3, 0.3)
-    with pytest.raises(ValueError, match="another space"):
+    with pytest.raises(ValueError, match="another network"):
         next(train_supernet(other, *data, RECIPE, path))
     assert capsys.readouterr() == ("", "")
 
@@ -347,22 +347,23 @@ def test_a_supernet_survives_its_file(supernet, tmp_path):
     assert (loaded.mean, loaded.std, loaded.space) == (supernet.mean, supernet.std, SPACE)
     for name, parameter in supernet.named_parameters():
         assert torch.equal(loaded._parameters[name], parameter.half().float())
-    assert json.loads((tmp_path / "space.json").read_text("utf-8"))["dataset"] == "stripes"
+    assert json.loads((tmp_path / "architecture.json").read_text("utf-8"))["dataset"] == "stripes"
     save_supernet(loaded, tmp_path)
     assert same(load_supernet(tmp_path), loaded)
 
 
 def test_bad_files_are_refused_in_words(supernet, tmp_path):
-    with pytest.raises(ValueError, match="no readable supernet"):
+    with pytest.raises(ValueError, match="no readable network"):
         load_supernet(tmp_path)
     save_supernet(supernet, tmp_path)
-    described = (tmp_path / "space.json").read_text("utf-8")
+    described = json.loads((tmp_path / "architecture.json").read_text("utf-8"))
+    described = json.dumps({k: v for k, v in described.items() if k != "sha256"})  # which would catch all of it
     weights = (tmp_path / "weights.safetensors").read_bytes()
     with pytest.raises(ValueError, match="not of 'compact' with"):
         load_supernet(tmp_path, SearchSpace.preset("compact", input=(1, 28, 28), classes=3))
 
     def refused(match, text=described, raw=weights):
-        (tmp_path / "space.json").write_text(text, encoding="utf-8")
+        (tmp_path / "architecture.json").write_text(text, encoding="utf-8")
         (tmp_path / "weights.safetensors").write_bytes(raw)
         with pytest.raises(ValueError, match=match):
             load_supernet(tmp_path)
@@ -370,16 +371,16 @@ def test_bad_files_are_refused_in_words(supernet, tmp_path):
     def edited(**changes):
         return json.dumps({**json.loads(described), **changes})
 
-    refused("no readable supernet", text="{")
-    refused("format 1", text=edited(format=2))
-    refused("format 1", text="[1]")
+    refused("no readable network", text="{")
+    refused("format version 3, this eeviz reads up to 2", text=edited(version=3))
+    refused("describes no network", text="[1]")
     refused("unknown", text=edited(space="elsewhere"))
-    refused("no readable supernet", text=edited(arguments=None))
+    refused("no readable network", text=edited(arguments=None))
     refused("takes no 'colour'", text=edited(arguments={"colour": 3}))
     refused("another version .*genes", text=edited(genes={}))
     refused("another version .*macs", text=edited(macs={}))
-    refused("no readable supernet", raw=weights[: len(weights) // 2])
-    refused("no readable supernet", raw=b"")
+    refused("no readable network", raw=weights[: len(weights) // 2])
+    refused("no readable network", raw=b"")
     from safetensors.torch import load, save
 
     tensors = load(weights)

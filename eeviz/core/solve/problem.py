@@ -103,9 +103,9 @@ class Problem:
 
     def worst_cost(self, thresholds: np.ndarray) -> np.ndarray:
         """(M,) worst case of the cost to minimise under thresholds (M, E-1), NaN = removed."""
-        return np.array(
-            [self.charge.worst(row == row)[end] for row, end in zip(thresholds, deepest_of(thresholds), strict=True)]
-        )
+        sets, which = np.unique(thresholds == thresholds, axis=0, return_inverse=True)
+        worst = np.array([self.charge.worst(kept) for kept in sets]).reshape(len(sets), self.early + 1)
+        return worst[which.reshape(-1), deepest_of(thresholds)]
 
     def front(self, candidates: Candidates) -> Front:
         """The public form of a Pareto front."""

@@ -9,13 +9,15 @@ Where fvcore sees nothing but what it has a right rule for, both counts must agr
 from __future__ import annotations
 
 import logging
+import sys
+import warnings
 from collections import Counter
 from collections.abc import Iterable
 from math import prod
 
 import torch
-from fvcore.nn import FlopCountAnalysis
 from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
 
 from ...core.table.cost import Cost
 from ..network import EarlyExitNetwork
@@ -76,7 +78,7 @@ def _counted(module: nn.Module, x: Tensor) -> tuple[int, Tensor]:
 def _reaching(recorder: Recorder, out) -> int:
     """MACs as a trace has them: of weights too, without those whose results nothing needs."""
     operators = recorder.operators
-    numbers = [recorder.number(tensor) for tensor in torch.utils._pytree.tree_leaves(out) if isinstance(tensor, Tensor)]
+    numbers = [recorder.number(tensor) for tensor in tree_leaves(out) if isinstance(tensor, Tensor)]
     needed: set[int] = set()
     while numbers:
         number = numbers.pop()
@@ -92,6 +94,12 @@ _HIDDEN = ("prim::PythonOp", "prim::CallFunction", "prim::CallMethod")  # what i
 
 def _by_fvcore(module: nn.Module, x: Tensor) -> int | None:
     """fvcore's count; None where it cannot trace the module, or meets an operator that multiplies and has no right rule."""
+    if sys.version_info >= (3, 14):
+        return None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # TorchScript, which it loads, says that it is of yesterday
+        from fvcore.nn import FlopCountAnalysis
+
     analysis = FlopCountAnalysis(module, x).unsupported_ops_warnings(False).uncalled_modules_warnings(False)
     analysis.tracer_warnings("none").set_op_handle(**{f"aten::{name}": rule for name, rule in _HANDLES.items()})
     logging.getLogger("fvcore").setLevel(logging.ERROR)

@@ -8,6 +8,7 @@ What is computed of weights alone is done beforehand: it is charged to nobody.
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -168,11 +169,15 @@ def recording(x: Tensor, module: nn.Module | None = None) -> Iterator[Recorder]:
     recorder, fast = Recorder(x), torch.backends.mha.get_fastpath_enabled()
     with ExitStack() as stack:
         for path, inner in module.named_modules() if module is not None else ():
+            if isinstance(inner, torch.jit.ScriptModule):
+                continue  # takes no hooks
             name = getattr(inner, "weight_name", path)
             stack.enter_context(_removed(inner.register_forward_pre_hook(_entering(recorder.layers, name))))
             stack.enter_context(_removed(inner.register_forward_hook(_leaving(recorder.layers))))
         stack.callback(torch.backends.mha.set_fastpath_enabled, fast)
         torch.backends.mha.set_fastpath_enabled(False)
+        if "torch._dynamo" in sys.modules:  # compiled modules run as they were written
+            stack.enter_context(torch.compiler.set_stance("force_eager"))
         stack.enter_context(torch.no_grad())
         stack.enter_context(sdpa_kernel(SDPBackend.MATH))
         stack.enter_context(recorder)

@@ -18,9 +18,9 @@ from torch import Tensor
 
 from ...datasets import Dataset
 from ..network import EarlyExitNetwork
+from ..train import checkpoint
 from ..train.joint import Recipe, augment, evaluate, optimizer_of
 from ..train.malloc import keeping_buffers
-from ..train.optim import write_state
 from .supernet import Supernet, recalibrate, training_answers
 
 CALIBRATION = 1024  # training images whose statistics a probed subnet's batch norms take
@@ -212,18 +212,16 @@ def probe(supernet: Supernet, genome, training: Dataset, validation: Dataset) ->
 
 def _save(path: Path, supernet, optimizer, recipe, history) -> None:
     state = {
-        "space": supernet.space.name,
         "supernet": supernet.state_dict(),
         "optimizer": optimizer.state_dict(),
-        "recipe": asdict(recipe),
         "history": [asdict(event) for event in history],
     }
-    write_state(state, path)
+    checkpoint.write(path, {"space": supernet.space.name, "recipe": asdict(recipe)}, state)
 
 
 def _resume(path: Path, supernet, optimizer, recipe) -> list[SupernetEpochEnd]:
-    state = torch.load(path, weights_only=True)
-    made, done = SandwichRecipe(**state["recipe"]), len(state["history"])
+    identity, state = checkpoint.read(path, before=("space", "recipe"))
+    made, done = SandwichRecipe(**identity["recipe"]), len(state["history"])
     steady = min(made.epochs * (1 - made.decay), recipe.epochs * (1 - recipe.decay))
     alike = replace(made, epochs=recipe.epochs, more=recipe.more) == recipe
     if (
@@ -231,11 +229,9 @@ def _resume(path: Path, supernet, optimizer, recipe) -> list[SupernetEpochEnd]:
         or (made.epochs != recipe.epochs and done > steady)
         or (made.more != recipe.more and done > made.epochs)
     ):
-        raise ValueError(f"{path} was made with another recipe ({state['recipe']}); remove it or use that recipe.")
-    try:
-        supernet.load_state_dict(state["supernet"])
-    except RuntimeError as error:
-        raise ValueError(f"{path} belongs to another space ({state['space']}); remove it or use that space.") from error
-    optimizer.load_state_dict(state["optimizer"])
+        raise ValueError(f"{path} was made with another recipe ({identity['recipe']}); remove it or use that recipe.")
+    if identity["space"] != supernet.space.name:
+        raise ValueError(f"{path} belongs to another space ({identity['space']}); remove it or use that space.")
+    checkpoint.restore(path, (supernet, state["supernet"]), (optimizer, state["optimizer"]))
     events = [SupernetEpochEnd(**event) for event in state["history"]]
     return [replace(e, epochs=recipe.total, accuracy={n: tuple(a) for n, a in e.accuracy.items()}) for e in events]

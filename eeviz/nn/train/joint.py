@@ -14,8 +14,9 @@ from torch import Tensor, nn
 
 from ...datasets import Dataset
 from ..network import EarlyExitNetwork
+from . import checkpoint
 from .malloc import keeping_buffers
-from .optim import parameter_groups, warm_cosine, write_state
+from .optim import parameter_groups, warm_cosine
 
 
 @dataclass(frozen=True)
@@ -186,21 +187,14 @@ def _save(path: Path, network, optimizer, generator, recipe, history) -> None:
         "network": network.state_dict(),
         "optimizer": optimizer.state_dict(),
         "generator": generator.get_state(),
-        "recipe": asdict(recipe),
         "history": [{**asdict(event), "accuracy": list(event.accuracy)} for event in history],
     }
-    write_state(state, path)
+    checkpoint.write(path, {"recipe": asdict(recipe)}, state)
 
 
 def _resume(path: Path, network, optimizer, generator, recipe) -> list[EpochEnd]:
-    state = torch.load(path, weights_only=True)
-    if state["recipe"] != asdict(recipe):
-        raise ValueError(f"{path} was made with another recipe ({state['recipe']}); remove it or use that recipe.")
-    try:
-        network.load_state_dict(state["network"])
-    except RuntimeError as error:
-        raise ValueError(f"{path} belongs to another network; remove it or build that one.") from error
-    optimizer.load_state_dict(state["optimizer"])
+    state = checkpoint.resume(path, {"recipe": asdict(recipe)}, before=("recipe",))
+    checkpoint.restore(path, (network, state["network"]), (optimizer, state["optimizer"]))
     generator.set_state(state["generator"])
     events = [EpochEnd(**event) for event in state["history"]]
     return [replace(event, accuracy=tuple(event.accuracy)) for event in events]
