@@ -65,7 +65,7 @@ def test_it_starts_where_it_is_told(tmp_path):
     assert data["thresholds"] == [0.5, None]
     assert data["hide"] == ["tuning"]
     assert "<title>A &lt;b&gt;title&lt;/b&gt; &amp; more</title>" in text
-    words = re.search(r"<noscript>(.*?)</noscript>", text, re.DOTALL)[1]
+    words = re.search(r'id="ee-words">(.*?)</main>', text, re.DOTALL)[1]
     assert f"{100 * ee.route(records, ee.Policy((0.5, None))).accuracy:.2f} % right" in words
 
 

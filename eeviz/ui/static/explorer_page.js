@@ -203,14 +203,11 @@ export function explorer(root, file) {
     inform("info", `${name}: ${percent(now.accuracy, 2)} at ${said(now.mean, table.unit)}, worst case ${said(now.worst, table.unit)}, on this split, chosen here, so optimistic.`);
   }
 
-  let moving = 0;
   walk.addEventListener("input", () => {
-    const thresholds = front.thresholds[walk.value];
     walk.setAttribute("aria-valuetext", `${percent(front.accuracy[walk.value], 2)} at ${said(front.mean[walk.value], table.unit)}`);
-    router.set({ thresholds });
-    clearTimeout(moving);
-    moving = setTimeout(() => page.move(thresholds), 150);
+    router.set({ thresholds: front.thresholds[walk.value] });
   });
+  walk.addEventListener("change", () => page.move(front.thresholds[walk.value]));
 
   // --- report and shifted inputs
   async function openReport() {

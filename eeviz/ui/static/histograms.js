@@ -29,16 +29,15 @@ export function histograms(names) {
 
   function update(table, thresholds, exitOf) {
     const made = cells.map((_, k) => histogram(table, k, BINS, exitOf));
-    const most = HEADROOM * Math.max(1, ...made.flatMap(({ right, wrong }) => Array.from(right, (count, b) => count + wrong[b])));
     const parts = [];
     made.forEach(({ right, wrong }, k) => {
-      const c = cells[k], threshold = thresholds[k];
+      const c = cells[k], threshold = thresholds[k], highest = Math.max(...right.map((count, b) => count + wrong[b])), most = HEADROOM * (highest || 1);
       put(c.right, "d", bars(right, new Float64Array(BINS), most));
       put(c.wrong, "d", bars(wrong, right, most));
       const final = k === thresholds.length;
       put(c.limit, "d", final || threshold === null ? "" : `M${(100 * threshold).toFixed(2)} 0V${HIGH}`);
       say(c.note, final ? "takes all that are left" : threshold === null ? "removed" : `≥ ${decimal(Math.fround(threshold))} leaves`);
-      say(c.most, k ? "" : `${whole(most / HEADROOM)} samples`);
+      say(c.most, highest ? whole(highest) : "");
       if (final) return;
       const reach = exitOf.reduce((n, e) => n + (e >= k), 0), leave = exitOf.reduce((n, e) => n + (e === k), 0);
       const bad = exitOf.reduce((n, e, i) => n + (e === k && !table.right[k * table.samples + i]), 0);
@@ -46,7 +45,7 @@ export function histograms(names) {
     });
     const last = exitOf.reduce((n, e) => n + (e === thresholds.length), 0) / table.samples;
     parts.push(`${percent(last)} go on to ${names.at(-1)}`);
-    say(words, `${parts.join("; ")}. ${BINS} bins of equal width.`);
+    say(words, `${parts.join("; ")}. ${BINS} bins of equal width, each exit on its own scale.`);
   }
   return { node, update };
 }

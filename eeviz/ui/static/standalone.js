@@ -6,6 +6,7 @@ import { openFile } from "./page_data.js";
 const root = document.getElementById("ee-root");
 
 openFile().then((file) => explorer(root, file)).catch((error) => {
-  root.append(h("p", { class: "ee-failed", role: "alert" }, `This page could not be opened: ${error.message}`));
+  document.documentElement.className = ""; // shows the words in the file
+  root.prepend(h("p", { class: "ee-failed", role: "alert" }, `This page could not be opened: ${error.message}`));
   throw error;
 });

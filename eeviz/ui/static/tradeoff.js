@@ -63,24 +63,33 @@ export function tradeoff(uid, { onPick }) {
     put(dots, "d", places.map(([x, y]) => `M${f(x)} ${f(y)}h0`).join(""));
   }
 
+  const seen = () => view.points.filter((p) => Number.isFinite(p.mean) && scale.y(p.accuracy) <= scale.bottom);
+
+  // Along the front's last stretch, for words to keep clear of.
+  function tail() {
+    if (!places.length) return [];
+    const [x, y] = places.at(-1);
+    return Array.from({ length: Math.max(0, Math.ceil((scale.right - x) / ARM)) }, (_, i) => [x + i * ARM, y]);
+  }
+
   function drawMarks(font) {
     const shapes = Object.fromEntries(KINDS.map(([kind, , shape]) => [kind, SHAPES[shape](ARM)]));
-    const seen = view.points.filter((p) => Number.isFinite(p.mean) && scale.y(p.accuracy) <= scale.bottom);
-    const made = seen.map((p) => s(
+    const points = seen();
+    const made = points.map((p) => s(
       "path",
       { class: `ee-mark ee-mark-${p.kind}`, d: shapes[p.kind], transform: `translate(${scale.x(p.mean).toFixed(1)} ${scale.y(p.accuracy).toFixed(1)})`, style: p.exit === undefined ? null : `--ee-color:${view.colors[p.exit]}` },
       s("title", {}, `${p.name}: ${percent(p.accuracy, 2)} at ${quantity(p.mean, view.unit).join(" ")}`),
     ));
-    const curve = seen.filter((p) => p.kind === "static").map((p) => `${scale.x(p.mean).toFixed(1)} ${scale.y(p.accuracy).toFixed(1)}`);
-    const named = seen.filter((p) => p.kind !== "baseline").map((p) => ({ x: scale.x(p.mean), y: scale.y(p.accuracy), text: p.name.replace(/^static, /, "") }));
-    const texts = placed(named, [...places, ...seen.map((p) => [scale.x(p.mean), scale.y(p.accuracy)])], { left: scale.left, right: scale.right, top: scale.top, bottom: scale.bottom }, font * 0.86)
+    const curve = points.filter((p) => p.kind === "static").map((p) => `${scale.x(p.mean).toFixed(1)} ${scale.y(p.accuracy).toFixed(1)}`);
+    const named = points.filter((p) => p.kind !== "baseline").map((p) => ({ x: scale.x(p.mean), y: scale.y(p.accuracy), text: p.name.replace(/^static, /, "") }));
+    const texts = placed(named, [...places, ...tail(), ...points.map((p) => [scale.x(p.mean), scale.y(p.accuracy)])], { left: scale.left, right: scale.right, top: scale.top, bottom: scale.bottom }, font * 0.86)
       .map(({ x, y, text, anchor }) => s("text", { class: "ee-mark-label", x: x.toFixed(1), y: y.toFixed(1), "text-anchor": anchor }, text));
     marks.replaceChildren(s("path", { class: "ee-static-curve", d: curve.length > 1 ? `M${curve.join("L")}` : "" }), ...made, ...texts);
   }
 
   function legendItems() {
     const item = (mark, text) => h("li", {}, s("svg", { width: 22, height: 14, viewBox: "-11 -7 22 14", "aria-hidden": "true" }, mark), text);
-    const present = new Set(view.points.map((p) => p.kind));
+    const present = new Set(seen().map((p) => p.kind));
     const items = view.front ? [item(s("path", { class: "ee-front", d: "M-11 0H11" }), `best thresholds (front, ${view.front.mean.length} points)`)] : [];
     for (const [kind, text, shape] of KINDS) if (present.has(kind)) items.push(item(s("path", { class: `ee-mark ee-mark-${kind}`, d: SHAPES[shape](ARM) }), kind === "baseline" ? view.baselines : text));
     return items;
