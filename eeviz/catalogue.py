@@ -41,7 +41,7 @@ _DEMOS = {
     ),
 }
 _CHECKPOINT = {
-    "cifar10": "eeviz.nn.models.load.from_checkpoint('resnet32', FILE, 'cifar10') reads its public checkpoint"
+    "cifar10": "eeviz.nn.models.loaded.from_checkpoint('resnet32', FILE, 'cifar10') reads its public checkpoint"
 }
 
 
@@ -125,7 +125,7 @@ class Demo:
         from .nn import network_file
 
         if not (self.folder / "architecture.json").is_file():
-            base = _CHECKPOINT.get(self.name, f"eeviz.nn.models.load.load_base({self.name!r}) gives it")
+            base = _CHECKPOINT.get(self.name, f"eeviz.nn.models.loaded.load_base({self.name!r}) gives it")
             raise ValueError(
                 f"the demo {self.name!r} ships its records alone; to have the network, augment the base again: "
                 f"{base}, eeviz.augment makes it early-exit."
@@ -232,7 +232,7 @@ BASES: Mapping[str, Base] = {
             "the test images decides, the other reports: on the training images its exits look far better than they are. Plain "
             "ResNet-20, on the same images, is the static network to beat.",
             "get resnet32-d509ac18.th of Y. Idelbayev's pytorch_resnet_cifar10 (BSD-2-Clause) and use "
-            "eeviz.nn.models.load.from_checkpoint('resnet32', FILE, 'cifar10'), or upload it in the augment lab as a checkpoint of "
+            "eeviz.nn.models.loaded.from_checkpoint('resnet32', FILE, 'cifar10'), or upload it in the augment lab as a checkpoint of "
             "a known architecture.",
         ),
     )

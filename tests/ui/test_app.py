@@ -310,3 +310,18 @@ def test_an_address_with_an_impossible_threshold_is_told_too(monkeypatch):
     assert "7.0" in explorer._app.status.message
     monkeypatch.setenv("QUERY_STRING", "hide=everything")
     assert "everything" in explore(random_records(1))._app.status.message
+
+
+def test_what_looks_wrong_in_a_table_is_told_in_the_page():
+    rng = np.random.default_rng(0)
+    right = rng.random((400, 2)) < 0.7
+    predicted = np.where(right, 0, 1)
+    records = ExitRecords(
+        np.where(right, 0.2, 0.8) + 0.1 * rng.random((400, 2)), predicted, np.zeros(400, int),
+        {"macs": Cost([1, 2], [0, 0])}, exits=("<b>first</b>", "final"),
+    )  # fmt: skip
+    app = ExplorerApp(ExplorerState(records), inline=True)
+    assert "At &lt;b&gt;first&lt;/b&gt; the surest answers are the least right" in app.notes.value
+    fine = ExitRecords(1 - records.confidence, predicted, records.label, records.costs)
+    app.state.open_records(fine)
+    assert app.notes.value == ""

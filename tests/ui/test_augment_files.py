@@ -14,7 +14,7 @@ from eeviz.datasets import Dataset  # noqa: E402
 from eeviz.labs.augment import session  # noqa: E402
 from eeviz.labs.augment.settings import UPLOADED, Settings  # noqa: E402
 from eeviz.labs.augment.state import AugmentState  # noqa: E402
-from eeviz.nn.models import classifiers, load  # noqa: E402
+from eeviz.nn.models import classifiers, loaded  # noqa: E402
 from eeviz.ui.augment.app import AugmentApp  # noqa: E402
 
 
@@ -25,7 +25,7 @@ def cifar(monkeypatch):
         split: Dataset(patches(n, seed), np.arange(n) % 10, tuple("abcdefghij"), "cifar10", split, "made up")
         for seed, (split, n) in enumerate({"train": 160, "test": 200}.items())
     }
-    monkeypatch.setattr(load, "load_dataset", lambda name, split: parts[split])
+    monkeypatch.setattr(loaded, "load_dataset", lambda name, split: parts[split])
     return parts
 
 
@@ -76,7 +76,10 @@ def test_a_file_that_would_run_code_is_refused_and_does_not_run(tmp_path, cifar)
     torch.save({"state_dict": Trap(tmp_path / "ran")}, tmp_path / "bad.pt")
     app = started("<b>bad.pt", (tmp_path / "bad.pt").read_bytes())
     assert app.state.phase == "failed"
-    assert "<b>bad.pt holds more than weights, which is never loaded" in app.status.message
+    assert (
+        "<b>bad.pt holds more than weights (a whole model, or settings beside them), which is never loaded"
+        in app.status.message
+    )
     assert "&lt;b&gt;bad.pt" in app.form.words.value
     assert not (tmp_path / "ran").exists()
 
@@ -87,7 +90,11 @@ def test_a_file_that_would_run_code_is_refused_and_does_not_run(tmp_path, cifar)
         ("torn.safetensors", b"\x10\0\0\0\0\0\0\0{}", "torn.safetensors is no readable checkpoint"),
         ("torn.pth", b"PK\x03\x04 no archive", "torn.pth is no readable checkpoint"),
         ("list.pt", json.dumps([1, 2]).encode(), "list.pt"),
-        ("other.safetensors", save({"conv1.weight": torch.zeros(1)}), "other.safetensors does not fit resnet20"),
+        (
+            "other.safetensors",
+            save({"conv1.weight": torch.zeros(1)}),
+            "other.safetensors does not fit: bn1.weight is missing",
+        ),
     ],
     ids=["torn", "torn archive", "no weights", "another network"],
 )
@@ -102,7 +109,7 @@ def test_damaged_and_foreign_checkpoints_are_refused_by_their_own_names(cifar, n
 def test_data_of_another_kind_and_data_that_is_not_there(tmp_path, monkeypatch):
     monkeypatch.setenv("EEVIZ_DATA", str(tmp_path))
     with pytest.raises(ValueError, match="resnet20 does not take samples of mit-bih: choose one of cifar10"):
-        load.from_checkpoint("resnet20", tmp_path / "a.pt", "mit-bih")
+        loaded.from_checkpoint("resnet20", tmp_path / "a.pt", "mit-bih")
     app = started("mine.safetensors", save(classifiers.build("resnet20").state_dict()))
     assert app.state.phase == "failed"
     assert "cifar10" in app.status.message

@@ -251,10 +251,37 @@ def test_a_checkpoint_is_never_unpickled(tmp_path):
     app.form.model.value = "uploaded"
     app.runline.press("start")
     assert "choose a checkpoint file first" in app.status.message
-    with pytest.raises(ValueError, match="expected a checkpoint"):
-        app.files.take_checkpoint("weights.zip", b"x")
     app.files.take_checkpoint("<b>.pt", pickle.dumps({"x": threading.Thread}))
     assert "&lt;b&gt;.pt" in app.form.words.value
+    app.runline.press("start")
+    assert app.state.phase == "failed"
+    assert "which is never loaded" in app.status.message or "no readable checkpoint" in app.status.message
+
+
+def test_of_two_tables_of_weights_the_lab_asks(monkeypatch):
+    import io
+
+    import torch
+
+    from eeviz.datasets import Dataset
+    from eeviz.nn.models import build, loaded
+
+    buffer, state = io.BytesIO(), build("resnet20").state_dict()
+    torch.save({"state_dict": state, "state_dict_ema": state}, buffer)
+    images = np.zeros((40, 32, 32, 3), np.uint8)
+    data = Dataset(images, np.arange(40) % 10, tuple("abcdefghij"), "cifar10", "test", "made up")
+    monkeypatch.setattr(loaded, "load_dataset", lambda name, split: data)
+    app = AugmentApp(AugmentState(Settings("uploaded")), inline=True)
+    assert app.form.weights.layout.display == "none"
+    app.files.take_checkpoint("best.pth.tar", buffer.getvalue())
+    app.runline.press("start")
+    assert "holds 2 tables of weights that fit (state_dict, state_dict_ema)" in app.status.message
+    assert app.form.weights.layout.display is None
+    app.form.weights.value = "state_dict_ema"
+    assert app.files.weights == "state_dict_ema"
+    app.files.take_checkpoint("other.pt", buffer.getvalue())
+    assert app.form.weights.layout.display == "none"
+    assert app.files.weights == ""
 
 
 def test_stop_decides_on_what_was_learnt_and_resume_trains_on(tmp_path):

@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from . import records_file
+from . import given, records_file
 from .calibration import BELOW_ONE, confidence_of
 from .cost import Cost, ProductCost
 
@@ -42,7 +42,7 @@ def _integers(values, name: str, ndim: int) -> np.ndarray:
 
 
 def _confidence(values) -> np.ndarray:
-    array = np.asarray(values)
+    array = given.plain(values, "confidence")
     if array.dtype == object or array.ndim != 2 or array.shape[1] < 1:
         raise ValueError(f"confidence: expected shape (samples, exits), got {array.shape}, {array.dtype}.")
     if len(array) == 0:
@@ -77,6 +77,7 @@ class ExitRecords:
     weight : (N,) what a right answer counts (see `balanced`). group : (N,) patient, speaker, ...: intervals resample groups.
     exits, classes : names. dataset, split : words. removable : False when confidences depend on which exits exist.
     logits : (N, E, C) or None. thumbnails : (N, H, W[, 3]) uint8 or None. measure, temperature : how confidence was made.
+    remarks : sentences on how the table was read; `notes` has them and what the figures themselves tell.
 
     Raises ValueError naming the field for NaN or out-of-range confidences, lengths that disagree, labels outside the
     classes, an empty table, and costs of another length.
@@ -102,12 +103,13 @@ class ExitRecords:
     thumbnails: np.ndarray | None = None
     measure: str = field(default="", kw_only=True)
     temperature: tuple[float, ...] | None = field(default=None, kw_only=True)
+    remarks: tuple[str, ...] = field(default=(), kw_only=True)
 
     def __post_init__(self):
         confidence = _confidence(self.confidence)
         samples, exits = confidence.shape
         predicted = _integers(self.predicted, "predicted", 2)
-        label = _integers(self.label, "label", 1)
+        label = _integers(given.labels(self.label), "label", 1)
         if predicted.shape != confidence.shape:
             raise ValueError(f"predicted has shape {predicted.shape}, confidence {confidence.shape}: they must agree.")
         if len(label) != samples:
@@ -120,8 +122,7 @@ class ExitRecords:
         if values["classes"]:
             _inside_classes(label, "label", len(values["classes"]))
             _inside_classes(predicted, "predicted", len(values["classes"]))
-        elif min(label.min(), predicted.min()) < 0:
-            raise ValueError("label and predicted: classes are counted from 0, got a negative one.")
+        given.check_classes(label, predicted)
         values["weight"] = _checked_weight(self.weight, samples)
         values["group"] = _per_sample(self.group, "group", samples)
         values["logits"] = _per_sample(self.logits, "logits", samples)
@@ -130,6 +131,7 @@ class ExitRecords:
         values["thumbnails"] = _checked_thumbnails(self.thumbnails, samples)
         if self.temperature is not None:
             values["temperature"] = tuple(float(t) for t in self.temperature)
+        values["remarks"] = tuple(dict.fromkeys(self.remarks))
         for name, value in values.items():
             object.__setattr__(self, name, _frozen(value) if isinstance(value, np.ndarray) else value)
 
@@ -162,6 +164,12 @@ class ExitRecords:
         """Sum of `units`: the denominator of every accuracy."""
         return int(self.units.sum())
 
+    @cached_property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences that whoever reads figures of this table should know: how it was read, and what looks wrong in it."""
+        free = [f"Cost {name!r} is 0 for every exit." for name, cost in self.costs.items() if not cost.static]
+        return (*self.remarks, *free, *given.falling(self.confidence, self.correct, self.exits))
+
     def cost(self, name: str = "macs") -> Cost | ProductCost:
         """The cost of that name. Raises ValueError listing the names there are."""
         if name not in self.costs:
@@ -173,13 +181,19 @@ class ExitRecords:
         cls, logits, label, costs, measure: str = "max_probability", temperature=None, **fields
     ) -> ExitRecords:
         """Records from logits (N, E, C); measure and temperature (E,) as in `calibration.confidence_of`."""
-        logits = np.asarray(logits)
-        if logits.dtype == object or logits.ndim != 3 or not np.isfinite(logits).all():
-            raise ValueError(f"logits: expected finite numbers of shape (samples, exits, classes), got {logits.shape}.")
-        confidence = confidence_of(logits, measure, temperature)
+        if unknown := sorted(set(fields) - set(cls.__dataclass_fields__)):
+            raise ValueError(
+                f"{unknown[0]!r} is no field of records{given.meant(unknown[0], cls.__dataclass_fields__)}"
+            )
+        logits, remarks = given.logits(logits)
+        confidence, predicted = confidence_of(logits, measure, temperature), logits.argmax(axis=2)
+        label = _integers(given.labels(label), "label", 1)
+        if len(label) == len(predicted) > 0:
+            given.check_labels(label, logits.shape[2], predicted)
+        fields["remarks"] = (*fields.get("remarks", ()), *remarks)
         return cls(
             confidence,
-            logits.argmax(axis=2),
+            predicted,
             label,
             costs,
             logits=logits,
@@ -305,7 +319,7 @@ def _names(names, field_name: str, expected: int | None) -> tuple[str, ...] | No
         return None
     if isinstance(names, str):
         raise ValueError(f"{field_name}: expected a sequence of names, got one string.")
-    names = tuple(str(name) for name in names)
+    names = tuple(name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name) for name in names)
     if expected is not None and len(names) != expected:
         raise ValueError(f"{field_name}: expected {expected} names, got {len(names)}.")
     return names

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .cost import Cost, cost_from_dict
+from .given import meant
 
 if TYPE_CHECKING:
     from .records import ExitRecords
@@ -59,6 +60,7 @@ def _plain(records: ExitRecords) -> dict[str, np.ndarray]:
         "removable": records.removable,
         "measure": records.measure,
         "temperature": records.temperature,
+        **({"remarks": records.remarks} if records.remarks else {}),
     }
     arrays = {name: getattr(records, name) for name in _ARRAYS if getattr(records, name) is not None}
     arrays["predicted"] = _smallest(arrays["predicted"])
@@ -131,10 +133,12 @@ def _array(archive, key: str, name: str) -> np.ndarray:
 def _fields(arrays: dict[str, np.ndarray]) -> dict[str, Any]:
     meta = _meta(arrays)
     if "label" not in arrays:
-        raise ValueError(f"array 'label' is missing; found {', '.join(sorted(arrays)) or 'nothing'}.")
+        found = f"found {', '.join(sorted(arrays)) or 'nothing'}"
+        raise ValueError(f"array 'label' is missing; {found}{meant('label', arrays)}")
     fields = {name: arrays[name] for name in ("position", "weight", "group", "thumbnails") if name in arrays}
-    fields |= {name: tuple(map(str, arrays[name].ravel())) for name in ("exits", "classes") if name in arrays}
+    fields |= {name: tuple(arrays[name].ravel().tolist()) for name in ("exits", "classes") if name in arrays}
     fields |= {name: str(meta[name]) for name in ("dataset", "split") if name in meta}
+    fields |= {"remarks": tuple(map(str, meta["remarks"]))} if meta.get("remarks") else {}
     fields["removable"] = bool(meta.get("removable", True))
     fields |= {"label": arrays["label"], "costs": _costs(meta, arrays), "temperature": meta.get("temperature")}
     if "confidence" not in arrays and "logits" in arrays:

@@ -12,7 +12,8 @@ from .session import Source
 from .settings import UPLOADED, Settings
 from .state import AugmentState
 
-ENDINGS = (".safetensors", ".pt", ".pth", ".th", ".bin")
+ENDINGS = (".safetensors", ".pt", ".pth", ".th", ".bin", ".tar", ".ckpt")
+"""Of checkpoints that a file dialog offers; the content decides."""
 
 
 class Files:
@@ -25,19 +26,17 @@ class Files:
         self._key = ""
         self._platform: Platform | None = None
         self.architecture, self.dataset, self.standardised = "resnet20", "cifar10", "imagenet"
+        self.weights = ""
 
     def take_checkpoint(self, name: str, data: bytes) -> None:
-        """Keep an uploaded checkpoint until Start reads it. Raises ValueError for another ending."""
+        """Keep an uploaded checkpoint until Start reads it, whatever its ending."""
         path = Path(Path(name).name)
-        if path.suffix.lower() not in ENDINGS:
-            raise ValueError(f"{path.name}: expected a checkpoint ({', '.join(ENDINGS)}) that holds weights alone.")
         if self._folder is None:
             self._folder = tempfile.TemporaryDirectory(prefix="eeviz-")
-        suffix = ".safetensors" if path.suffix.lower() == ".safetensors" else ".pt"
-        kept = Path(self._folder.name) / f"checkpoint{suffix}"
+        kept = Path(self._folder.name) / "checkpoint"
         kept.write_bytes(data)
         self._checkpoint, self._key = kept, hashlib.sha256(data).hexdigest()
-        self.state.given_model = path.name
+        self.state.given_model, self.state.given_tables, self.weights = path.name, (), ""
 
     def take_platform(self, name: str, data: bytes) -> None:
         """Read an uploaded platform. Raises ValueError in words, naming the file."""
@@ -62,14 +61,21 @@ class Files:
         if self._checkpoint is None:
             raise ValueError("choose a checkpoint file first: “Upload a checkpoint”.")
         checkpoint, name = self._checkpoint, self.state.given_model
-        asked = (self.architecture, self.dataset, self.standardised)
+        asked = (self.architecture, self.dataset, self.standardised, self.weights)
 
         def load():
-            from ...nn.models.load import from_checkpoint
+            from ...nn.models.loaded import from_checkpoint
+            from ...nn.models.weight_file import SeveralTables
 
-            architecture, dataset, standardised = asked
+            architecture, dataset, standardised, weights = asked
             try:
-                return from_checkpoint(architecture, checkpoint, dataset, standardised)
+                return from_checkpoint(architecture, checkpoint, dataset, standardised, weights)
+            except SeveralTables as error:
+                self.state.given_tables = error.choices
+                raise ValueError(
+                    f"{name} holds {len(error.choices)} tables of weights that fit ({', '.join(error.choices)}): choose one "
+                    "beside the upload, then Start again."
+                ) from error
             except ValueError as error:
                 raise ValueError(str(error).replace(str(checkpoint), name)) from error
 
@@ -85,6 +91,6 @@ class Files:
 
 
 def _base(name: str):
-    from ...nn.models.load import load_base
+    from ...nn.models.loaded import load_base
 
     return load_base(name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from traitlets import Enum, Instance, Unicode
+from traitlets import Enum, Instance, Tuple, Unicode
 
 from ...core.network.segments import Segments
 from ...core.platform.mapping import Mapping
@@ -122,12 +122,15 @@ class Configuration:
     """One policy on the platform with everything that is shown about it: figures as `Mapping.figures` gives them.
 
     index : of the front's point, -1 for the shortest path's. difference : of its accuracy from that of the model as it was given, paired.
+    expected : its drop on new samples, cross-validated, beside the drop that was asked for; None: not known.
     """
 
     index: int
     mapping: Mapping
     figures: dict
     difference: Interval
+    expected: Interval | None = None
+    asked: float | None = None
 
     @property
     def policy(self) -> Policy:
@@ -175,6 +178,7 @@ class AugmentState(LabState):
     selected = Instance(Configuration, allow_none=True)
     sensitivity = Instance(Sensitivity, allow_none=True)
     given_model = Unicode("", help="what the uploaded model is, in words; empty before there is one")
+    given_tables = Tuple(help="tables of the uploaded checkpoint that fit, where there are several")
     given_platform = Unicode("", help="name of the uploaded platform; empty before there is one")
     exporting = Unicode("", help="what export is at, in words; empty when it is at nothing")
 

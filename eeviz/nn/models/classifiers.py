@@ -13,9 +13,9 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
+
+from .weight_file import SeveralTables, fitting, read_weights
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Per channel, of pixels in [0, 1]: how the inputs of many public checkpoints, CIFAR's too, were standardised."""
@@ -203,50 +203,17 @@ def build(name: str, **options) -> nn.Module:
         return KNOWN[name](**options).eval()
 
 
-def load(name: str, checkpoint: Path | str, **options) -> nn.Module:
-    """A known classifier with the weights of a checkpoint (.safetensors, or PyTorch's read with weights_only=True).
+def load(name: str, checkpoint: Path | str, weights: str = "", **options) -> nn.Module:
+    """A known classifier with the weights of a checkpoint, .safetensors or PyTorch's, found in it wherever they lie.
 
-    Weights may lie under the key "state_dict" or "model" and carry prefixes such as "module."; they must fit exactly.
-    Raises ValueError, naming the file, when it cannot be read safely or does not fit.
+    weights : name of the table where several fit (an average, a teacher): they are never guessed. options : as of `build`.
+    Raises ValueError, naming the file, when it cannot be read safely or does not fit (see `weight_file`).
     """
-    model, path = build(name, **options), Path(checkpoint)
-    state = read_weights(path)
+    model = build(name, **options)
     try:
-        model.load_state_dict(_without_prefixes(state, set(model.state_dict())))
-    except RuntimeError as error:
-        raise ValueError(f"{path} does not fit {name}: {error}") from error
+        model.load_state_dict(fitting(checkpoint, read_weights(checkpoint), model.state_dict(), weights))
+    except SeveralTables:
+        raise
+    except ValueError as error:
+        raise ValueError(f"{error} ({name})") from error
     return model
-
-
-def read_weights(path: Path | str) -> dict[str, Tensor]:
-    """The tensors of a checkpoint, by name. Raises ValueError when the file is missing, damaged or holds code."""
-    path = Path(path)
-    try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError as error:
-        raise ValueError(f"{path} does not exist.") from error
-    except (OSError, RuntimeError, EOFError, KeyError, SafetensorError) as error:
-        raise ValueError(f"{path} is no readable checkpoint ({type(error).__name__}: {error}).") from error
-    except Exception as error:  # pickle.UnpicklingError where the file would run code
-        raise ValueError(
-            f"{path} holds more than weights, which is never loaded: save its state_dict alone."
-        ) from error
-    for key in ("state_dict", "model"):
-        if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
-            content = content[key]
-    if not isinstance(content, Mapping) or not all(isinstance(value, Tensor) for value in content.values()):
-        raise ValueError(f"{path} holds no table of weights by name; save the model's state_dict().")
-    return dict(content)
-
-
-def _without_prefixes(state: dict[str, Tensor], expected: set[str]) -> dict[str, Tensor]:
-    """Names shortened from the left until they are expected ones; others stay, for load_state_dict to complain of."""
-    renamed = {}
-    for name, value in state.items():
-        short = name
-        while short not in expected and "." in short:
-            short = short.split(".", 1)[1]
-        renamed[short if short in expected else name] = value
-    return renamed

@@ -10,6 +10,7 @@ from ... import catalogue as base_models
 from ...labs.augment.files import ENDINGS
 from ...labs.augment.settings import BITS, COSTS, EFFORTS, HOST, PLATFORMS, UPLOADED, Settings
 from ..explorer.controls import row
+from ..lab.data_row import DataRow
 from ..page.upload import SLICE, Upload
 
 CHECKPOINT_LIMIT = 300 * SLICE
@@ -67,11 +68,12 @@ class Form:
         self.architecture = _dropdown(_CHOICES["architecture"], files.architecture, "Architecture", 210)
         self.dataset = _dropdown(_CHOICES["dataset"], files.dataset, "Data", 140)
         self.standardised = _dropdown(_CHOICES["standardised"], files.standardised, "Inputs by", 280)
-        for name in ("architecture", "dataset", "standardised"):
+        self.weights = _dropdown([("choose", "")], "", "Weights", 260)
+        for name in ("architecture", "dataset", "standardised", "weights"):
             getattr(self, name).observe(
                 app.guarded(lambda c, n=name: setattr(files, n, c.new), "reading the form"), "value"
             )
-        self.checkpoint_row = row(self.checkpoint, self.architecture, self.dataset, self.standardised)
+        self.checkpoint_row = row(self.checkpoint, self.architecture, self.dataset, self.standardised, self.weights)
         self.platform_row = row(
             Upload(
                 status=app.status,
@@ -81,10 +83,12 @@ class Form:
                 limit=PLATFORM_LIMIT,
             )
         )
+        self.data = DataRow(app, self._needed)
         self.box = widgets.VBox(
             [
                 row(self.model, self.effort, self.seed, self.fine_tune),
                 self.checkpoint_row,
+                self.data.box,
                 row(self.platform, self.numbers),
                 self.platform_row,
                 row(self.cost, self.drop, widgets.Label("pp below the model,"), self.exits, self.worst),
@@ -97,10 +101,19 @@ class Form:
             field.observe(app.guarded(lambda _: self._changed(), "reading the form"), "value")
         self.state.observe(app.guarded(lambda _: self.follow(), "showing the settings"), ["settings"])
         self.state.observe(
-            app.guarded(lambda _: self._say(), "showing what was uploaded"), ["given_model", "given_platform"]
+            app.guarded(lambda _: self._say(), "showing what was uploaded"),
+            ["given_model", "given_tables", "given_platform"],
         )
+        self.dataset.observe(app.guarded(lambda _: self.data.follow(), "looking for the data"), "value")
         self._writing = False
         self._say()
+
+    def _needed(self) -> str:
+        """The data set of the model that is chosen; "" where the caller brought both."""
+        if self.app.files.given is not None:
+            return ""
+        asked = self.state.settings.model
+        return self.app.files.dataset if asked == UPLOADED else base_models.BASES[asked].dataset
 
     def read(self) -> Settings:
         """The settings as written. Raises ValueError in words."""
@@ -130,6 +143,7 @@ class Form:
             self.fine_tune.value = asked.fine_tune
         finally:
             self._writing = False
+        self.data.follow()
         self._say()
 
     def _changed(self) -> None:
@@ -141,6 +155,10 @@ class Form:
         own = asked.model == UPLOADED and self.app.files.given is None
         self.checkpoint_row.layout.display = None if own else "none"
         self.platform_row.layout.display = None if asked.platform == UPLOADED else "none"
+        tables = [("choose", ""), *((name, name) for name in self.state.given_tables)]
+        if list(self.weights.options) != tables:
+            self.weights.options = tables
+        self.weights.layout.display = None if self.state.given_tables else "none"
         said = []
         if own:
             said.append(

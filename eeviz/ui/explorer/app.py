@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from html import escape
 
 import ipywidgets as widgets
 
@@ -74,10 +75,11 @@ class ExplorerApp(App):
             if "tabs" in hide
             else Gallery(state.records, state.policy, state.cost, routing=state.routing, status=self.status)
         )
-        self.table = widgets.HTML()
+        self.table, self.notes = widgets.HTML(), widgets.HTML()
         self.box = self._box()
         self._wire()
         self._settle()
+        self._note_records()
         self.chart.show()
         if complaint:
             self.status.fail(ValueError(complaint))
@@ -129,7 +131,7 @@ class ExplorerApp(App):
         if "report" not in hide:
             panel += [heading("Report"), row(self.report_button), self.report_html]
         chart = self._shown_unless("chart", [heading("Accuracy against cost"), self.chart.box])
-        children = [self.router, self.status, columns(*chart, panel)]
+        children = [self.router, self.status, self.notes, columns(*chart, panel)]
         children += [] if "tabs" in hide else [self._tabs()]
         self.saving = Saving(self, inline=self._inline)
         children += [*self._foot(), *self._shown_unless("code", self.saving.box)]
@@ -183,8 +185,14 @@ class ExplorerApp(App):
             self.state.set_policy(policy, remember=not goes_on)
         self._last_time = time.monotonic()  # after the redraw, which on a slow machine takes longer than a key press
 
+    def _note_records(self) -> None:
+        """What whoever reads figures of this table should know, in the page."""
+        told = [f"<li>{escape(note)}</li>" for note in self.state.source.notes]
+        self.notes.value = f'<ul class="ee-sentence" role="note">{"".join(told)}</ul>' if told else ""
+
     def _reload(self) -> None:
         state = self.state
+        self._note_records()
         self.router.set_records(state.records, state.policy, cost=state.cost, split_note=self._note())
         if self.gallery is not None:
             self.gallery.set_records(state.records, state.policy, state.cost)

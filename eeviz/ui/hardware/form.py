@@ -6,6 +6,7 @@ import ipywidgets as widgets
 
 from ...labs.hardware.settings import HOSTS, Settings, accelerators, fitting, hardware_words, word
 from ..explorer.controls import button, row
+from ..lab.data_row import DataRow
 
 
 class Form:
@@ -33,9 +34,11 @@ class Form:
         )
         self.undo = button(app, "↶ Undo", "Back to the settings before", app.driver.undo, "undoing")
         self.redo = button(app, "↷ Redo", "Forward again", app.driver.redo, "redoing")
+        self.data = DataRow(app, self._needed)
         self.box = widgets.VBox(
             [
                 row(self.network, self.accelerator),
+                self.data.box,
                 row(self.bits, self.head_bits, self.own_bits, self.cost, self.drop, widgets.Label("pp below the final classifier"),
                     self.undo, self.redo),
             ]
@@ -48,6 +51,11 @@ class Form:
         state.observe(app.guarded(lambda _: self._flags(), "updating undo"), ["can_undo", "can_redo"])
         self._flags()
         self._show_bits(asked)
+
+    def _needed(self) -> str:
+        """The data set of the network that is shown; "" where it has none of ours, or brought its own."""
+        subject = self.state.subject
+        return subject.records.dataset if subject is not None and subject.records is not None and subject.data else ""
 
     def read(self) -> Settings:
         """The settings as written, changed to what the hardware offers. Raises ValueError in words."""
@@ -80,6 +88,7 @@ class Form:
             self._show_bits(asked)
         finally:
             self._writing = False
+        self.data.follow()
 
     def _changed(self) -> None:
         if not self._writing:

@@ -9,6 +9,7 @@ import ipywidgets as widgets
 from ...hardware import COSTS, names
 from ...labs.search.settings import METHODS, Settings, amount, short
 from ..explorer.controls import button, row
+from ..lab.data_row import DataRow
 from .palette import MARKS
 
 DATASETS = ("fashion-mnist",)
@@ -78,9 +79,11 @@ class Form:
         self.store, self.meaning = widgets.HTML(), widgets.HTML()
         methods = widgets.Label("Methods", layout=widgets.Layout(width="auto"))
         self.saved_row = row(self.saved, self.open_button, self.store)
+        self.data = DataRow(app, lambda: self.dataset.value)
         self.box = widgets.VBox(
             [
                 row(self.dataset, methods, *self.methods.values()),
+                self.data.box,
                 row(
                     self.hardware,
                     self.cost,
@@ -123,6 +126,7 @@ class Form:
         if not self._writing:
             self._explain()
             self._offer()
+            self.data.follow()
             self.state.settings = self.read()
 
     def _offer(self) -> None:
@@ -154,6 +158,7 @@ class Form:
             self.amount.value = asked.seconds or asked.evaluations
         finally:
             self._writing = False
+        self.data.follow()
         self._explain()
 
     def _explain(self) -> None:

@@ -14,6 +14,7 @@ from torch import nn
 from ...catalogue import BASES, Base, bases, load_demo
 from ...datasets import Dataset, load_dataset
 from . import classifiers, use_cases
+from .weight_file import read_weights
 
 STANDARDISATIONS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
@@ -54,12 +55,14 @@ def load_base(name: str) -> Loaded:
     return _LOADERS[base.name](base)
 
 
-def from_checkpoint(architecture: str, checkpoint: Path | str, dataset: str, standardised: str = "imagenet") -> Loaded:
+def from_checkpoint(
+    architecture: str, checkpoint: Path | str, dataset: str, standardised: str = "imagenet", weights: str = ""
+) -> Loaded:
     """A known architecture with the weights of a checkpoint, and the data set it answers for.
 
     One half of the test samples decides, the other reports: public checkpoints were trained on every training sample, the
     ones that load_dataset holds back for validation too, where their exits look far better than they are.
-    standardised : of `STANDARDISATIONS`. Raises ValueError for a checkpoint that is not readable or does not fit, and for
+    standardised : of `STANDARDISATIONS`. weights : name of the table where several in the file fit. Raises ValueError for a checkpoint that is not readable or does not fit, and for
     data of another kind; FileNotFoundError where the data is not on this machine.
     """
     if standardised not in STANDARDISATIONS:
@@ -70,9 +73,9 @@ def from_checkpoint(architecture: str, checkpoint: Path | str, dataset: str, sta
             f"{architecture} does not take samples of {dataset}"
             + (f": choose one of {', '.join(fits)}." if fits else "; use ee.augment(model, data) in Python.")
         )
-    classifiers.read_weights(checkpoint)  # before minutes may go into data
+    read_weights(checkpoint)  # before minutes may go into data
     test = load_dataset(dataset, "test")
-    model = classifiers.load(architecture, checkpoint, classes=len(test.classes))
+    model = classifiers.load(architecture, checkpoint, weights, classes=len(test.classes))
     order = np.random.default_rng(0).permutation(len(test))
     tune, report = (np.sort(part) for part in np.array_split(order, 2))
     options = STANDARDISATIONS[standardised]
