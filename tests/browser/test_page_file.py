@@ -78,7 +78,9 @@ def test_a_visit(new_page, fashion, records):
     says(page, ee.route(records, least.policy(len(least) - 1)))
     budget.fill("0.5")
     page.get_by_role("button", name="Best under this budget").click()
-    expect(page.get_by_role("alert").filter(has_text="no policy has a worst case of at most 500 k MACs")).to_be_visible()
+    expect(
+        page.get_by_role("alert").filter(has_text="no policy has a worst case of at most 500 k MACs")
+    ).to_be_visible()
     page.get_by_role("button", name="Cheapest within this drop").click()
     cheap = f.policy(choose(f, records, max_drop=0.01))
     says(page, ee.route(records, cheap))

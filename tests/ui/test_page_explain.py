@@ -135,9 +135,22 @@ def test_figures_and_intervals_are_pythons(tmp_path, kind):
 
 
 def test_budgets_are_read_as_pythons(tmp_path):
-    values = [(1638416.0, "MACs"), (1.64e6, "MACs"), (999.0, "MACs"), (0.00213, "s"), (0.0021, "s"), (5e-7, "J"), (3.44e6, "MACs")]
+    values = [
+        (1638416.0, "MACs"),
+        (1.64e6, "MACs"),
+        (999.0, "MACs"),
+        (0.00213, "s"),
+        (0.0021, "s"),
+        (5e-7, "J"),
+        (3.44e6, "MACs"),
+    ]
     cases = [{"value": value, "unit": unit} for value, unit in values]
-    told = in_node(tmp_path, "route.js", "(_, one) => [it.precisely(one.value, one.unit), it.shownWithin(one.value, one.unit)]", cases)
+    told = in_node(
+        tmp_path,
+        "route.js",
+        "(_, one) => [it.precisely(one.value, one.unit), it.shownWithin(one.value, one.unit)]",
+        cases,
+    )
     for (value, unit), (words, most) in zip(values, told, strict=True):
         assert words == precisely(value, unit)
         assert most == pytest.approx(shown_within(value, unit), rel=1e-12)

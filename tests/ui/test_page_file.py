@@ -159,7 +159,9 @@ def test_the_command(root, tmp_path):
     def run(*words):
         return subprocess.run([sys.executable, "-m", "eeviz", "page", *words], cwd=root, capture_output=True, text=True)
 
-    done = run(str(tmp_path / "mine.npz"), "--out", str(tmp_path / "m.html"), "--title", "Mine", "--hide", "tuning,report")
+    done = run(
+        str(tmp_path / "mine.npz"), "--out", str(tmp_path / "m.html"), "--title", "Mine", "--hide", "tuning,report"
+    )
     assert done.returncode == 0, done.stderr
     assert told(tmp_path / "m.html")["hide"] == ["tuning", "report"]
     lost = run("nowhere.npz", "--out", str(tmp_path / "n.html"))

@@ -38,7 +38,12 @@ def tables(count, seed=0):
         if kind == 1:
             cost = ProductCost(Cost(backbone * 1e-7, heads * 1e-7, "J"), Cost(backbone * 3e-6, heads * 1e-6, "s"))
         records = random_records(
-            [seed, i], int(rng.integers(1, 250)), exits, levels=int(rng.choice([2, 10, 1000])), costs={"macs": cost}, **fields
+            [seed, i],
+            int(rng.integers(1, 250)),
+            exits,
+            levels=int(rng.choice([2, 10, 1000])),
+            costs={"macs": cost},
+            **fields,
         )
         if rng.random() < 0.3:
             weight = balanced(records.label) if rng.random() < 0.5 else rng.random(len(records)) + 0.01

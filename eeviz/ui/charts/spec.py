@@ -11,7 +11,9 @@ from ...core.table.records import ExitRecords
 from .theme import exit_colors, exit_patterns
 
 
-def router_spec(records: ExitRecords, cost: str, names=None, colors=None, static_cost=None, split_note: str = "") -> dict:
+def router_spec(
+    records: ExitRecords, cost: str, names=None, colors=None, static_cost=None, split_note: str = ""
+) -> dict:
     """All that router.js needs of records besides their arrays, as JSON. Raises ValueError for what does not fit."""
     exits = records.exits_count
     charge = records.cost(cost)

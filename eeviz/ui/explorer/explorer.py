@@ -16,6 +16,7 @@ from .link import Link, from_query
 from .saving import view_of
 from .state import ExplorerState, Look
 
+
 class Explorer(Facade):
     """Facade of one explorer: plain values in and out, displayed by Jupyter.
 

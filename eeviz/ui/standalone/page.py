@@ -150,7 +150,9 @@ def _fits(view: View, samples: int | None) -> None:
         fitting = MOST_ANSWERS // (view.records.exits_count * len(tables))
         raise ValueError(
             f"these records hold {answers:,} answers (samples times exits of all tables), a page at most {MOST_ANSWERS:,}: "
-            f"ask for samples={fitting:,} of each table, or fewer.".replace(f"samples={fitting:,}", f"samples={fitting}")
+            f"ask for samples={fitting:,} of each table, or fewer.".replace(
+                f"samples={fitting:,}", f"samples={fitting}"
+            )
         )
 
 
@@ -166,13 +168,17 @@ def _told(view: View, samples: int | None, blocks: Blocks) -> dict:
     costs = {}
     for name in records.costs:
         priced = router_spec(records, name)
-        costs[name] = {key: priced[key] for key in ("terms", "unit", "static")} | {"baselines": _baselines(records, name)}
+        costs[name] = {key: priced[key] for key in ("terms", "unit", "static")} | {
+            "baselines": _baselines(records, name)
+        }
     return {
         "version": __version__,
         "name": view.name,
         "note": view.note,
         "dataset": records.dataset,
-        "spec": {key: spec[key] for key in ("exits", "names", "colors", "patterns", "positions", "removable", "wilson")},
+        "spec": {
+            key: spec[key] for key in ("exits", "names", "colors", "patterns", "positions", "removable", "wilson")
+        },
         "exits": list(records.exits),
         "classes": list(records.classes) if records.classes else None,
         "costs": costs,
@@ -205,7 +211,12 @@ def _baselines(records: ExitRecords, cost: str) -> list[dict]:
             continue
         routing = route(records, policy, cost)
         points.append(
-            {"name": name, "accuracy": routing.accuracy, "mean": routing.mean_cost, "thresholds": list(policy.thresholds)}
+            {
+                "name": name,
+                "accuracy": routing.accuracy,
+                "mean": routing.mean_cost,
+                "thresholds": list(policy.thresholds),
+            }
         )
     return points
 
