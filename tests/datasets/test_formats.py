@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import struct
 
 import numpy as np
 import pytest
@@ -201,6 +202,14 @@ def test_format_212_and_annotations_keep_their_values(tmp_path):
     at, symbols = wfdb.read_annotations(tmp_path / "101.atr")
     assert at.tolist() == [40, 50, 400, 700, 1100, 2500, 2900, 3300, 3700, 5990]
     assert "".join(symbols) == "+NNAVFQ|LN"
+
+
+def test_codes_of_annotations_are_those_of_the_format(tmp_path):
+    codes = [1, 14, 15, 16, 17, 18, 28, 30, 41, 49]
+    (tmp_path / "x.atr").write_bytes(b"".join(struct.pack("<H", code << 10 | 9) for code in codes) + b"\0\0")
+    at, symbols = wfdb.read_annotations(tmp_path / "x.atr")
+    assert at.tolist() == list(range(9, 99, 9))
+    assert symbols == ["N", "~", "[15]", "|", "[17]", "s", "+", "?", "r", "[49]"]
 
 
 def test_damaged_records_are_named(tmp_path):

@@ -77,6 +77,7 @@ def test_a_failure_is_told_and_can_be_tried_again(there, monkeypatch):
     row.get.click()
     assert page.status.level == "error"
     assert "no connection to x" in page.status.message
+    assert "FileNotFoundError" not in page.status.message
     assert shown(row.box)
     assert shown(row.get)
     assert not shown(row.bar)

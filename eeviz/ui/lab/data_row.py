@@ -69,7 +69,8 @@ class DataRow:
         if job.state is JobState.RUNNING:
             return
         if job.state is JobState.FAILED:
-            self.app.status.fail(job.error, f"getting {self.name}")
+            written = isinstance(job.error, FileNotFoundError)  # for people, as a ValueError is
+            self.app.status.fail(ValueError(str(job.error)) if written else job.error, f"getting {self.name}")
         elif job.state is JobState.DONE:
             self.app.status.info(f"{get.ABOUT[self.name].title} is on this machine now.")
         else:
