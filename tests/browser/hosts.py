@@ -124,7 +124,7 @@ class LabHost(_Host):
         settings = Path(self.env["JUPYTER_CONFIG_DIR"]) / NEWS
         settings.parent.mkdir(parents=True)
         settings.write_text('{"fetchNews": "false", "checkForUpdates": false}')
-        options = ["--SearchApp.expose_app_in_browser=True"]
+        options = ["--LabApp.expose_app_in_browser=True"]
         self.server = serve.lab(self.notebooks, serve.free_port(), options, self.env, folder / "log.txt")
 
     def address(self, notebook: str) -> str:
