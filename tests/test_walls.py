@@ -250,3 +250,10 @@ def test_what_the_package_imports_is_declared(file, tree, root):
     if part(file) not in {"nn", "nas", "hardware"}:
         assert imports(tree, inside_functions=False) - known <= base | {"fcntl", "msvcrt"}
     assert imports(tree) - known <= base | extras | {"fcntl", "msvcrt"}
+
+
+def test_docstrings_state_and_do_not_ask(tree):
+    holders = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    for node in ast.walk(tree):
+        if isinstance(node, holders) and (text := ast.get_docstring(node)):
+            assert not text.split("\n")[0].rstrip().endswith("?"), text.split("\n")[0]

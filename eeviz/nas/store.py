@@ -59,23 +59,31 @@ class Store:
             raise StoreError(f"{self.path}: the folder {self.path.parent} does not exist; make it first.")
         if space is None and self.path is not None and not self.path.is_file():
             raise StoreError(f"{self.path}: no such file.")
+        try:
+            self._connect(space, "")
+        except StoreError as error:
+            if space is not None or self.path is None or "cannot be" not in str(error):
+                raise
+            # a folder that nothing can be written into: SQLite would make a log beside the file to read it
+            self._connect(None, "?immutable=1")
+
+    def _connect(self, space: Mapping | None, how: str) -> None:
+        name = ":memory:" if self.path is None else f"{self.path.absolute().as_uri()}{how}" if how else self.path
         with self._told():
             self._db = sqlite3.connect(
-                ":memory:" if self.path is None else self.path,
-                timeout=BUSY_SECONDS,
-                check_same_thread=False,
-                isolation_level=None,
+                name, timeout=BUSY_SECONDS, check_same_thread=False, isolation_level=None, uri=bool(how)
             )
         try:
             with self._told():
-                self._open(space)
+                self._open(space, writable=not how)
         except BaseException:
             self._db.close()
             raise
 
-    def _open(self, space: Mapping | None) -> None:
-        self._db.execute("pragma journal_mode = wal")
-        self._db.execute("pragma synchronous = normal")
+    def _open(self, space: Mapping | None, writable: bool) -> None:
+        if writable:
+            self._db.execute("pragma journal_mode = wal")
+            self._db.execute("pragma synchronous = normal")
         tables = {name for (name,) in self._db.execute("select name from sqlite_master where type = 'table'")}
         if not tables and space is not None:
             with self._transaction():
