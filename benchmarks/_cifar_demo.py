@@ -35,7 +35,9 @@ def ship(mode: str, work: Path, out: Path) -> None:
         {"name": name, "macs": of.cost().static, "width": 1.0}
         for name, of in (("ResNet-20", plain), ("ResNet-32", records))
     ]
-    write_networks(untrained("resnet32", records, json.loads((work / f"{mode}-resnet32.json").read_text())["built"]), static, out)
+    write_networks(
+        untrained("resnet32", records, json.loads((work / f"{mode}-resnet32.json").read_text())["built"]), static, out
+    )
     predicted = np.stack([plain.predicted[:, -1], records.predicted[:, -1]])  # (2, N), by rising MACs
     halves = split_in_two(records, 0)
     temperature = tuple(map(float, fit_temperature(records.logits[halves[0]], records.label[halves[0]])))

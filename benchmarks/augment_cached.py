@@ -52,7 +52,9 @@ def main() -> None:
 def features(model: nn.Module, blocks, images: np.ndarray) -> tuple[list[torch.Tensor], np.ndarray]:
     """Features (N, channels * 16) float16 behind each block, and the final logits (N, 10)."""
     tapped, kept, logits = [], [[] for _ in blocks], []
-    hooks = [block.register_forward_hook(lambda _, __, y: tapped.append(F.adaptive_avg_pool2d(y, 4))) for block in blocks]
+    hooks = [
+        block.register_forward_hook(lambda _, __, y: tapped.append(F.adaptive_avg_pool2d(y, 4))) for block in blocks
+    ]
     mean, std = (torch.tensor(v)[:, None, None] for v in (IMAGENET_MEAN, IMAGENET_STD))
     with torch.no_grad():
         for start in range(0, len(images), 100):

@@ -240,7 +240,10 @@ def peers(weights: dict[str, str], work: Path, earlyon: str | None, cpu: bool) -
     """The plain script and the peer beside a quick run's records: MACs saved, and by how much less, paired by image."""
     here = Path(__file__).parent
     for name, checkpoint in weights.items():
-        ours_table, flow = ee.ExitRecords.load(work / f"quick-{name}.npz"), json.loads((work / f"quick-{name}.json").read_text())
+        ours_table, flow = (
+            ee.ExitRecords.load(work / f"quick-{name}.npz"),
+            json.loads((work / f"quick-{name}.json").read_text()),
+        )
         given = given_right(flow)
         (ours,) = crossed(ours_table, [{"as_good_as": given - 0.01}], **DECIDING)
         rivals = {"cached features": (sys.executable, "augment_cached.py", [])}

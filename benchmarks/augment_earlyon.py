@@ -81,7 +81,9 @@ def main() -> None:
     stage2_train_exits(model, loader, epochs=1, on_epoch_end=lambda log: None)
     model.eval()
     seconds = clock() - started
-    backbone, total = multiplications(model.backbone, [model.backbone.get_submodule(n) for n in LAYERS], test.batch([0]))
+    backbone, total = multiplications(
+        model.backbone, [model.backbone.get_submodule(n) for n in LAYERS], test.batch([0])
+    )
     channels = [point.in_channels for point in model.config.exit_points]
     cost = ee.Cost([*backbone, total], [*(c * HIDDEN + HIDDEN * 10 for c in channels), 0.0])
     cache = collect_head_logits(model, Part(test, np.arange(len(test))), "cpu")

@@ -252,7 +252,9 @@ def test_no_judge_no_change():
     alive: list[int] = []
     spent: dict[str, float] = {}
     recipe = replace(run.recipe, epochs=1)
-    list(train_branches(run.segments, run.branches, run.sized, run.training, run.vary, recipe, alive=alive, spent=spent))
+    list(
+        train_branches(run.segments, run.branches, run.sized, run.training, run.vary, recipe, alive=alive, spent=spent)
+    )
     assert alive == list(range(len(run.sized)))
     assert spent["passes"] == pytest.approx(7 * 32 / 200)
     assert spent["branch_samples"] > 7 * 32 * len(run.sized)

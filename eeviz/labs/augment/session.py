@@ -67,17 +67,17 @@ class Training:
         self._measured = False  # is the run's result of the branches as they are now?
 
     def fits(self, settings: Settings) -> bool:
-        """Would these settings train the same?"""
+        """Whether these settings would train the same."""
         return settings.trained == self.settings.trained
 
     @property
     def complete(self) -> bool:
-        """Has training come to its end?"""
+        """Whether training has come to its end."""
         return self.run is not None and self._steps is None
 
     @property
     def begun(self) -> bool:
-        """Has any branch taken a step?"""
+        """Whether any branch has taken a step."""
         return self._last is not None or self.complete
 
     def open(self) -> Anatomy:

@@ -100,7 +100,7 @@ class Trained:
 
     @property
     def moved(self) -> bool:
-        """Has fine-tuning changed the model's own answers?"""
+        """Whether fine-tuning has changed the model's own answers."""
         return not np.array_equal(self.right, self.records.correct[:, -1])
 
 

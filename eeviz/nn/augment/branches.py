@@ -107,7 +107,12 @@ def _module(digest: Digest, design: str, classes: int, width: int) -> Branch:
         layers = [Convolution(channels, width, 1 if most <= 8 else 2, dimensions)] if most >= 6 else []
         layers.append(Convolution(width if layers else channels, 2 * width, 2, dimensions))
         left = prod(_after(cell, [layer.stride for layer in layers]) for cell in cells)
-        return Branch(digest, pool, cells, nn.Sequential(*layers, *_perceptron(2 * width * left, min(4 * width, _HIDDEN), classes)))
+        return Branch(
+            digest,
+            pool,
+            cells,
+            nn.Sequential(*layers, *_perceptron(2 * width * left, min(4 * width, _HIDDEN), classes)),
+        )
     layers = [
         Convolution(channels, width, 1 if most <= 16 else 2, dimensions),
         Convolution(width, 2 * width, 2 if most >= 6 else 1, dimensions),

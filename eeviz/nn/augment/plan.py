@@ -87,7 +87,7 @@ class Plan:
 
 
 def has_bfloat16() -> bool:
-    """Does this processor multiply bfloat16 natively?"""
+    """Whether this processor multiplies bfloat16 natively."""
     return bool(torch.cpu._is_avx512_bf16_supported()) if hasattr(torch.cpu, "_is_avx512_bf16_supported") else False
 
 
@@ -97,7 +97,7 @@ def computing(half: bool):
 
 
 def agrees(segments: Sequence[nn.Module], x: Tensor) -> bool:
-    """Does bfloat16 run through the backbone, finite and with (nearly) the same answers, on a batch x?"""
+    """Whether bfloat16 runs through the backbone, finite and with (nearly) the same answers, on a batch x."""
     try:
         with torch.no_grad():
             _, single = outputs(segments, {}, x)
@@ -127,7 +127,9 @@ def clocked(segments: Sequence[nn.Module], branches: Sequence[nn.Module], sized:
     steps = []
     for size, branch in zip(sized, branches, strict=True):
         digest = branch.pool(digests[size.location]).to(torch.bfloat16 if half else torch.float32)
-        digest = torch.cat([digest] * math.ceil(BATCH / len(x)))[:BATCH]  # as many as a step takes: a few cost more each
+        digest = torch.cat([digest] * math.ceil(BATCH / len(x)))[
+            :BATCH
+        ]  # as many as a step takes: a few cost more each
         steps.append(_seconds(lambda branch=branch, digest=digest: _step(branch.body, digest, half)) / BATCH)
     return Clock(single / len(x), faster / len(x) if half else float("inf"), tuple(steps))
 

@@ -211,7 +211,7 @@ class _Learner:
         return Memory(shapes, classes, self.samples, recipe.memory, self.half)
 
     def fills(self, progress: float) -> bool:
-        """Is the memory being filled before the first step, which is worth it where the clock counts?"""
+        """Whether the memory is filled before the first step, which is worth it where the clock counts."""
         memory = self.memory
         return (
             self.recipe.time_budget is not None
