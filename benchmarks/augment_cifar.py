@@ -248,7 +248,11 @@ def peers(weights: dict[str, str], work: Path, earlyon: str | None, cpu: bool) -
         (ours,) = crossed(ours_table, [{"as_good_as": given - 0.01}], **DECIDING)
         rivals = {"cached features": (sys.executable, "augment_cached.py", [])}
         if earlyon:
-            rivals["earlyon 0.3.0"] = (earlyon, "augment_earlyon.py", ["--seconds", str(BUDGET_SECONDS["quick"]), *["--cpu"] * cpu])
+            rivals["earlyon 0.3.0"] = (
+                earlyon,
+                "augment_earlyon.py",
+                ["--seconds", str(BUDGET_SECONDS["quick"]), *["--cpu"] * cpu],
+            )
         for rival, (python, script, more) in rivals.items():
             path = work / f"{script.removesuffix('.py')}-{name}.npz"
             if not path.is_file():

@@ -66,7 +66,8 @@ def describe(app) -> str:
     ]
     areas = ", ".join(f"{name} {format.percent(a, 2)}" for name, a in zip(records.exits, _areas(records), strict=True))
     return (
-        "; ".join(parts).capitalize() + ". The axis does not start at 0. How well confidences rank an exit's own failures, as "
+        "; ".join(parts).capitalize()
+        + ". The axis does not start at 0. How well confidences rank an exit's own failures, as "
         f"the area under its risk-coverage curve (its mean error when it answers only the surest; lower is better): {areas}."
     )
 
