@@ -45,6 +45,10 @@ class Plan:
     learned_confidence: bool = False
     bits: Bits | None = None
 
+    def __repr__(self) -> str:
+        shape = "x".join(map(str, self.input))
+        return f"Plan({shape} input, {self.classes} classes, {len(self.segments)} segments, {len(self.heads)} heads)"
+
     def __post_init__(self):
         position = self.position
         last = len(self.segments) - 1
