@@ -90,7 +90,7 @@ class AugmentRun:
         self.calibration = samples_of(calibration, mean, std, prepare)
         self.training = None if training is None else samples_of(training, mean, std, prepare)
         classes = classes_of(self.calibration, self.training)
-        self.graph = analyse(model, self.calibration.batch(np.arange(min(4, len(self.calibration)))), classes)
+        self.graph = analyse(model, self.calibration.some(), classes)
         self._check_labels()
         self._check_shapes()
         if self.training is None:

@@ -110,7 +110,7 @@ def train_branches(
     path, step, before = Path(checkpoint) if checkpoint else None, 0, 0.0
     if path and path.is_file():
         step, before = _resume(path, branches, sized, optimizer, average, recipe)
-    learner = _Learner(segments, branches, sized, optimizer, recipe, len(samples))
+    learner = _Learner(fused(segments, samples.some()), branches, sized, optimizer, recipe, len(samples))
     progress = progress_of(step / steps, before, recipe.time_budget)
     started = saved = time.perf_counter()
     if progress < 1:
@@ -139,14 +139,13 @@ def batches(samples: Samples, vary, batch: int, seed: int, first: int = 0) -> It
             epoch = step // per_epoch
             order = torch.randperm(len(samples), generator=_generator(seed, epoch, 0)).numpy()
         index = order[(step % per_epoch) * batch :][:batch]
-        x = samples.prepare(vary(samples.values[index], _generator(seed, step, 1)))
-        x = x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x
+        x = samples.prepare(vary(samples.values[index], _generator(seed, step, 1))).contiguous()
         yield x, torch.from_numpy(samples.labels[index])
 
 
 class _Learner:
     def __init__(self, segments, branches, sized, optimizer, recipe: BranchRecipe, samples: int):
-        self.segments, self.branches, self.sized = fused(segments), branches, sized
+        self.segments, self.branches, self.sized = segments, branches, sized
         self.optimizer, self.recipe = optimizer, recipe
         self.digesters = {size.location: branch.digest for size, branch in zip(sized, branches, strict=True)}
         # branches of one location that read equally many cells read the same tensor, kept once
