@@ -1,5 +1,6 @@
 """The demo `cifar10`, written from the records of augment_cifar.py: public networks, and no image beyond the test images."""
 
+import json
 import sys
 from pathlib import Path
 
@@ -22,10 +23,10 @@ SAMPLES = (
 )
 
 
-def ship(mode: str, work: Path, out: Path, options: dict) -> None:
+def ship(mode: str, work: Path, out: Path) -> None:
     """The demo: one random half of the test images chooses ("validation": temperatures and, in use, exits, designs and
     thresholds), the other reports ("test"). Both networks saw every training image, so that no other images are left.
-    mode : of the run whose records lie in `work`. options : of AugmentRun, as in that run.
+    mode : of the run whose records lie in `work`, with what its branches were.
     """
     records, plain = (ee.ExitRecords.load(work / f"{mode}-{name}.npz") for name in ("resnet32", "resnet20"))
     if not np.array_equal(records.label, plain.label):
@@ -34,7 +35,9 @@ def ship(mode: str, work: Path, out: Path, options: dict) -> None:
         {"name": name, "macs": of.cost().static, "width": 1.0}
         for name, of in (("ResNet-20", plain), ("ResNet-32", records))
     ]
-    write_networks(untrained("resnet32", records, options), static, out)
+    write_networks(
+        untrained("resnet32", records, json.loads((work / f"{mode}-resnet32.json").read_text())["built"]), static, out
+    )
     predicted = np.stack([plain.predicted[:, -1], records.predicted[:, -1]])  # (2, N), by rising MACs
     halves = split_in_two(records, 0)
     temperature = tuple(map(float, fit_temperature(records.logits[halves[0]], records.label[halves[0]])))
@@ -47,8 +50,11 @@ def ship(mode: str, work: Path, out: Path, options: dict) -> None:
     note_all(out, command, LICENCE, {"samples": SAMPLES})
 
 
-def untrained(name: str, records: ee.ExitRecords, options: dict):
-    """The network of these records with fresh weights, on which its segments do not depend; built without data."""
+def untrained(name: str, records: ee.ExitRecords, built: list):
+    """The network of these records with fresh weights, on which its segments do not depend; built without data.
+
+    built : location and design of each of its branches.
+    """
     blank = (np.zeros((10, 32, 32, 3), np.uint8), np.arange(10))
     run = AugmentRun(
         classifiers.build(name),
@@ -56,8 +62,11 @@ def untrained(name: str, records: ee.ExitRecords, options: dict):
         training=blank,
         mean=classifiers.IMAGENET_MEAN,
         std=classifiers.IMAGENET_STD,
-        **options,
+        locations=sorted({location for location, _ in built}),
     )
-    if [float(size.macs) for size in run.sized] != records.cost().heads[:-1].tolist():
-        sys.exit(f"the records of {name} are of other branches than SETTINGS describes: train again.")
-    return Augmentation(run.graph, run.locations, run.sized, run.branches, records, run.calibration.prepare).network()
+    made = [[run.locations[size.location].index, size.design] for size in run.sized]
+    kept = [made.index(entry) for entry in built]
+    sized, branches = tuple(run.sized[k] for k in kept), tuple(run.branches[k] for k in kept)
+    if [float(size.macs) for size in sized] != records.cost().heads[:-1].tolist():
+        sys.exit(f"the records of {name} are of other branches than its run describes: train again.")
+    return Augmentation(run.graph, run.locations, sized, branches, records, run.calibration.prepare).network()

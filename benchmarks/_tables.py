@@ -9,7 +9,7 @@ def network_like(samples: int, exits: int, seed: int = 0, designs: int = 1, clas
     """Records of `exits` exits with `designs` branch designs each (the final classifier has one).
 
     A sample's difficulty is shared by all exits; deeper exits are right more often; confidences follow the chance of being
-    right, with noise. Dearer designs are a little better.
+    right, with noise. Costlier designs are a little better.
     """
     rng = np.random.default_rng(seed)
     difficulty, label = rng.normal(size=samples), rng.integers(0, classes, samples)

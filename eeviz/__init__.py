@@ -33,6 +33,7 @@ if TYPE_CHECKING:  # what type checkers and editors see; tests hold it equal to 
     from .ui.explorer.explorer import explore as explore
     from .ui.hardware.lab import hardware_lab as hardware_lab
     from .ui.search.lab import search_lab as search_lab
+    from .ui.standalone.page import page as page
 
 __version__ = "0.1.0"
 
@@ -63,6 +64,7 @@ _HOME = {
     "augment_lab": "eeviz.ui.augment.lab",
     "hardware_lab": "eeviz.ui.hardware.lab",
     "search_lab": "eeviz.ui.search.lab",
+    "page": "eeviz.ui.standalone.page",
 }
 
 __all__ = list(_HOME)

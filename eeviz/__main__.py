@@ -41,6 +41,7 @@ def main(argv: list[str] | None = None) -> int:
             "install": _install,
             "status": _status,
             "search": _search,
+            "page": _page,
             "data": _data,
         }
         return commands[arguments.command](arguments)
@@ -75,6 +76,13 @@ def _parse(argv):
         from eeviz.datasets.command import add_arguments as add_data_arguments
 
         add_data_arguments(data)
+    one = commands.add_parser("page", help="write the explorer of a demo or of records as one HTML file")
+    one.add_argument("records", metavar="NAME_OR_NPZ", help="a demo's name, or a file saved with ExitRecords.save")
+    one.add_argument("--out", type=Path, required=True, help="the HTML file")
+    one.add_argument("--report", type=Path, help=".npz of the split that stays shut until asked for")
+    one.add_argument("--title", default="", help="the page's heading")
+    one.add_argument("--hide", default="", help="parts to take away, with commas between: tuning,report,...")
+    one.add_argument("--samples", type=int, help="at most so many samples of each table")
     found = commands.add_parser("search", help="search for early-exit networks without a notebook")
     if "search" in argv and "test" not in argv:  # the search itself knows what it takes, but its imports are heavy
         found.formatter_class = argparse.RawDescriptionHelpFormatter
@@ -239,6 +247,12 @@ class _Line:
         elif int(10 * progress.share) > self.tenth:
             self.tenth = int(10 * progress.share)
             _say(f"{progress.share:4.0%}  {progress}")
+
+
+def _page(arguments) -> int:
+    from .ui.standalone.command import write_page
+
+    return write_page(arguments, _say)
 
 
 def _status(_) -> int:

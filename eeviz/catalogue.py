@@ -184,7 +184,7 @@ class Base:
 
     @property
     def ships(self) -> bool:
-        """Are its weights there?"""
+        """Whether its weights are there."""
         return bool(self.weights) and (paths.data() / self.weights).is_file()
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from eeviz.catalogue import load_demo
 from eeviz.core.space.space import Genome, SearchSpace
 from eeviz.datasets import Dataset, load_dataset
 from eeviz.nn.supernet.file import load_supernet, save_supernet
@@ -34,12 +35,21 @@ LICENCES = {
 
 
 def trained(
-    space: SearchSpace, training: Dataset, validation: Dataset, recipe: SandwichRecipe, work: Path, until: int
+    space: SearchSpace,
+    training: Dataset,
+    validation: Dataset,
+    recipe: SandwichRecipe,
+    work: Path,
+    until: int,
+    start: Path | None = None,
+    teacher=None,
 ) -> Supernet:
     """The trained supernet of a space, taken up from the checkpoint in `work` where there is one."""
     pixels = training.images / 255.0
     supernet = Supernet(space, round(float(pixels.mean()), 4), round(float(pixels.std()), 4), seed=recipe.seed)
-    for event in train_supernet(supernet, training, validation, recipe, work / "checkpoint.pt"):
+    if start:
+        supernet.load_state_dict(load_supernet(start, space).state_dict())
+    for event in train_supernet(supernet, training, validation, recipe, work / "checkpoint.pt", teacher=teacher):
         accuracy = "; ".join(f"{name} {a[-1]:.2%} (exits from {min(a):.2%})" for name, a in event.accuracy.items())
         log.info(
             "epoch %d/%d: loss %.3f, validation %s, %.0f s",
@@ -129,6 +139,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--until", type=int, default=0, help="stop after this epoch, to go on later")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1, help="of torch; another number changes the last bits")
+    parser.add_argument("--start", type=Path, help="folder of a trained supernet whose weights training starts from")
+    parser.add_argument("--teacher", help="demo whose network's final classifier every head learns from")
+    parser.add_argument("--learning-rate", type=float, default=SandwichRecipe.learning_rate)
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     torch.set_num_threads(options.threads)
@@ -137,8 +150,15 @@ def main(arguments: list[str] | None = None) -> None:
     training, validation = load_dataset(options.dataset, "train"), load_dataset(options.dataset, "validation")
     shape = (1, *training.images.shape[1:]) if training.images.ndim == 3 else training.images.shape[:0:-1]
     space = SearchSpace.preset(options.space, input=tuple(shape), classes=len(training.classes))
-    recipe = SandwichRecipe(epochs=options.epochs, more=options.more, seed=options.seed)
-    supernet = trained(space, training, validation, recipe, work, options.until)
+    recipe = SandwichRecipe(
+        epochs=options.epochs,
+        more=options.more,
+        seed=options.seed,
+        learning_rate=options.learning_rate,
+        alone=0.0 if options.teacher else SandwichRecipe.alone,
+    )
+    teacher = load_demo(options.teacher).network() if options.teacher else None
+    supernet = trained(space, training, validation, recipe, work, options.until, options.start, teacher)
     if options.until in (0, recipe.total):
         command = f"python -m recipes.make_supernet {options.space} --dataset {options.dataset} --out {options.out}"
         finish(supernet, options.out, training, validation, recipe, command)

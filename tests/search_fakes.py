@@ -18,7 +18,7 @@ SAMPLES = 240
 
 @dataclass(frozen=True)
 class FakeEvaluator:
-    """Deeper taps, dearer heads and dearer backbones answer better. trouble : genome -> "nan", "raise" or "kill"."""
+    """Deeper taps, costlier heads and costlier backbones answer better. trouble : genome -> "nan", "raise" or "kill"."""
 
     trouble: tuple[tuple[tuple[int, ...], str], ...] = ()
     seconds: float = 0.0

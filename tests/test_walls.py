@@ -15,7 +15,7 @@ TORCH = {"torch", "torchvision", "fvcore", "safetensors"}
 TORCH_IN_FUNCTIONS = {"nas", "hardware", "datasets", "catalogue.py"}
 ROOMS = ("core", "datasets", "nn", "hardware", "nas", "labs", "ui")
 """In this order: none imports a later one. `launch`, `jobs` and `catalogue` stand beside them."""
-FLOORS = ("page", "charts", "explorer", "lab")
+FLOORS = ("page", "charts", "standalone", "explorer", "lab")
 """Of `ui`, in this order; the three labs stand on them, and none on another."""
 
 
@@ -120,7 +120,26 @@ def test_widgets_and_charts_stay_in_ui(file, tree):
     if part(file) == "ui":
         return
     assert not imports(tree) & WIDGETS
-    assert "ui" not in own_imports(tree, file)
+    if file.name != "__main__.py":
+        assert "ui" not in own_imports(tree, file)
+    else:  # the commands reach what of `ui` needs no widgets
+        screens = {name for name in modules_imported(file) if name.startswith("eeviz.ui")}
+        assert {name.split(".")[2] for name in screens} <= {"standalone"}
+
+
+def test_the_page_without_a_kernel_is_written_without_widgets():
+    todo, seen = [module_of(file) for file in FILES if "standalone" in file.parts], set()
+    while todo:
+        name = todo.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        path = PACKAGE.parent.joinpath(*name.split("."))
+        file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+        assert not imports(ast.parse(file.read_text("utf-8")), inside_functions=False) & WIDGETS, name
+        if name.startswith("eeviz.ui"):
+            todo += modules_imported(file)
+    assert "eeviz.ui.charts.spec" in seen
 
 
 def test_no_room_imports_a_later_one(file, tree):
@@ -231,3 +250,10 @@ def test_what_the_package_imports_is_declared(file, tree, root):
     if part(file) not in {"nn", "nas", "hardware"}:
         assert imports(tree, inside_functions=False) - known <= base | {"fcntl", "msvcrt"}
     assert imports(tree) - known <= base | extras | {"fcntl", "msvcrt"}
+
+
+def test_docstrings_state_and_do_not_ask(tree):
+    holders = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    for node in ast.walk(tree):
+        if isinstance(node, holders) and (text := ast.get_docstring(node)):
+            assert not text.split("\n")[0].rstrip().endswith("?"), text.split("\n")[0]

@@ -68,7 +68,7 @@ class State:
 
     @property
     def complete(self) -> bool:
-        """Is every split there?"""
+        """Whether every split is there."""
         return all(self.places.values())
 
     def __str__(self) -> str:

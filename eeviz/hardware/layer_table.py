@@ -61,7 +61,7 @@ class LayerTable:
         return out
 
     def order(self, by: str = "energy x latency") -> np.ndarray:
-        """(L,) layers from the dearest on. Raises ValueError for an unknown figure."""
+        """(L,) layers from the most expensive on. Raises ValueError for an unknown figure."""
         if by not in SORTS:
             raise ValueError(f"layers can be sorted by {', '.join(SORTS)}, not by {by!r}.")
         values = self.energy * self.cycles if by == "energy x latency" else getattr(self, by)

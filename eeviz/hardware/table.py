@@ -7,6 +7,7 @@ a line. Files are only appended to, so a run of `make_table` that was stopped go
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -108,6 +109,8 @@ def load(path: Path | str) -> Table:
             entry = json.loads(line)
             if len(entry) != KEY + 2 + FIGURES + levels:
                 raise ValueError(f"{len(entry)} entries")
+            if not all(type(v) in (int, float) and 0 <= v < math.inf for v in entry[KEY + 2 :]):
+                raise ValueError("its figures must be numbers, finite and not negative")
         except (ValueError, TypeError) as error:
             raise ValueError(f"{path}, line {number}: not a layer's costs ({error}).") from error
         figures = entry[KEY + 2 :]

@@ -35,7 +35,7 @@ class OrderedMappingStage(TemporalMappingGeneratorStage):
 
 
 def tried(order: list[str]) -> bool:
-    """Is this order of loops (innermost first) one of those that are tried?"""
+    """Whether this order of loops (innermost first) is one of those that are tried."""
     if not {"FX", "FY"} & set(order):
         return True
     together = len(set(order)) > FEW

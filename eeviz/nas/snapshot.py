@@ -113,7 +113,7 @@ class Snapshot:
 
     @property
     def done(self) -> bool:
-        """Are all evaluations done?"""
+        """Whether all evaluations are done."""
         return self.evaluations >= self.total
 
     def __repr__(self) -> str:

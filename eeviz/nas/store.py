@@ -10,6 +10,8 @@ import io
 import json
 import sqlite3
 import threading
+import zipfile
+import zlib
 from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -36,6 +38,9 @@ create table evaluations (
 """
 
 
+_DAMAGED = (ValueError, KeyError, TypeError, EOFError, OSError, zipfile.BadZipFile, zlib.error)
+
+
 class StoreError(RuntimeError):
     """The store cannot be read or written; the message says why and what to do."""
 
@@ -54,23 +59,31 @@ class Store:
             raise StoreError(f"{self.path}: the folder {self.path.parent} does not exist; make it first.")
         if space is None and self.path is not None and not self.path.is_file():
             raise StoreError(f"{self.path}: no such file.")
+        try:
+            self._connect(space, "")
+        except StoreError as error:
+            if space is not None or self.path is None or "cannot be" not in str(error):
+                raise
+            # a folder that nothing can be written into: SQLite would make a log beside the file to read it
+            self._connect(None, "?immutable=1")
+
+    def _connect(self, space: Mapping | None, how: str) -> None:
+        name = ":memory:" if self.path is None else f"{self.path.absolute().as_uri()}{how}" if how else self.path
         with self._told():
             self._db = sqlite3.connect(
-                ":memory:" if self.path is None else self.path,
-                timeout=BUSY_SECONDS,
-                check_same_thread=False,
-                isolation_level=None,
+                name, timeout=BUSY_SECONDS, check_same_thread=False, isolation_level=None, uri=bool(how)
             )
         try:
             with self._told():
-                self._open(space)
+                self._open(space, writable=not how)
         except BaseException:
             self._db.close()
             raise
 
-    def _open(self, space: Mapping | None) -> None:
-        self._db.execute("pragma journal_mode = wal")
-        self._db.execute("pragma synchronous = normal")
+    def _open(self, space: Mapping | None, writable: bool) -> None:
+        if writable:
+            self._db.execute("pragma journal_mode = wal")
+            self._db.execute("pragma synchronous = normal")
         tables = {name for (name,) in self._db.execute("select name from sqlite_master where type = 'table'")}
         if not tables and space is not None:
             with self._transaction():
@@ -118,10 +131,10 @@ class Store:
         query = """select runs.id, created, settings, total, count(e.id), coalesce(sum(e.failed != ''), 0),
                    coalesce(max(e.clock), 0) from runs left join evaluations e on e.run = runs.id
                    group by runs.id order by runs.id"""
-        with self._told():
+        with self._read():
             rows = self._db.execute(query).fetchall()
-        names = ("id", "created", "settings", "total", "evaluations", "failed", "seconds")
-        return [dict(zip(names, row, strict=True)) | {"settings": json.loads(row[2])} for row in rows]
+            names = ("id", "created", "settings", "total", "evaluations", "failed", "seconds")
+            return [dict(zip(names, row, strict=True)) | {"settings": dict(json.loads(row[2]))} for row in rows]
 
     def add_generation(self, run: int, generation: int, genomes, tau: Mapping[str, float]) -> None:
         """Remember what a generation will evaluate, before it does."""
@@ -132,9 +145,9 @@ class Store:
     def generations(self, run: int) -> list[tuple[tuple[tuple[int, ...], ...], dict[str, float]]]:
         """The generations in order: genomes, surrogates' Kendall tau."""
         query = "select genomes, tau from generations where run = ? order by generation"
-        with self._told():
+        with self._read():
             rows = self._db.execute(query, (run,)).fetchall()
-        return [(tuple(tuple(g) for g in json.loads(genomes)), json.loads(tau)) for genomes, tau in rows]
+            return [(tuple(tuple(g) for g in json.loads(genomes)), dict(json.loads(tau))) for genomes, tau in rows]
 
     def add(self, run: int, candidate: Candidate, records: bytes | None, clock: float) -> None:
         """Write one evaluation, durably when this returns. records : bytes of an .npz. clock : seconds of the run so far."""
@@ -155,10 +168,13 @@ class Store:
     def candidates(self, run: int) -> Iterator[tuple[Candidate, float]]:
         """Every evaluation of a run by id, with the run's clock."""
         query = "select id, generation, genome, objectives, seconds, failed, clock from evaluations where run = ? order by id"
-        with self._told():
+        with self._read():
             rows = self._db.execute(query, (run,)).fetchall()
-        for id_, generation, genome, objectives, seconds, failed, clock in rows:
-            yield Candidate(id_, generation, tuple(json.loads(genome)), _unpacked(objectives), seconds, failed), clock
+            found = [
+                (Candidate(id_, generation, tuple(json.loads(genome)), _unpacked(points), seconds, failed), clock)
+                for id_, generation, genome, points, seconds, failed, clock in rows
+            ]
+        yield from found
 
     def records(self, run: int, id_: int) -> ExitRecords | None:
         """The records of one evaluation on search-validation; None where they were let go of.
@@ -211,9 +227,20 @@ class Store:
             except sqlite3.OperationalError as error:
                 raise StoreError(_operational(name, str(error))) from error
             except sqlite3.DatabaseError as error:
-                raise StoreError(
-                    f"{name} is corrupt or no SQLite file ({error}): choose another path, or restore it from a copy."
-                ) from error
+                raise StoreError(_corrupt(name, error)) from error
+
+    @contextlib.contextmanager
+    def _read(self):
+        """As `_told`, where what rows hold is taken apart too: that may be damaged."""
+        with self._told():
+            try:
+                yield
+            except _DAMAGED as error:
+                raise StoreError(_corrupt(self.path or "the store in memory", error)) from error
+
+
+def _corrupt(name, error: BaseException) -> str:
+    return f"{name} is corrupt or no SQLite file ({error}): choose another path, or restore it from a copy."
 
 
 def _operational(name, message: str) -> str:

@@ -37,8 +37,8 @@ def write(folder: Path | str, weights: dict[str, Tensor], document: dict[str, An
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     save_file({name: w.detach().contiguous() for name, w in weights.items()}, folder / FILES[0])
-    head = {"format": FORMAT, "version": VERSION, "sha256": _digest(folder / FILES[0])}
-    (folder / FILES[1]).write_text(json.dumps({**head, **document}, indent=1) + "\n", encoding="utf-8")
+    whole = {"format": FORMAT, "version": VERSION, "sha256": _digest(folder / FILES[0]), **document}
+    (folder / FILES[1]).write_text(json.dumps({**whole, "own": _own(whole)}, indent=1) + "\n", encoding="utf-8")
     for name in FILES:
         (folder / name).chmod(0o644)  # safetensors writes files that only their owner may read
 
@@ -77,6 +77,9 @@ def read_document(folder: Path | str, named: Path | str | None = None) -> dict[s
     version = document.get("version", 1)
     if not isinstance(version, int) or version > VERSION:
         raise ValueError(f"{named} has format version {version}, this eeviz reads up to {VERSION}: update eeviz.")
+    own = document.pop("own", None)
+    if (version > 1 or own is not None) and own != _own(document):
+        raise ValueError(f"{named}: {path.name} was damaged or changed by hand: write the network again.")
     return document
 
 
@@ -169,6 +172,11 @@ def _of_space(document: dict[str, Any], path: Path) -> EarlyExitNetwork:
     learned = document.get("learned_confidence", False) and not plan.learned_confidence
     network = with_confidences(network) if learned else network
     return network.to(memory_format=torch.channels_last)
+
+
+def _own(document: dict[str, Any]) -> str:
+    """The sum of a document without itself."""
+    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
 
 
 def _digest(path: Path) -> str:

@@ -41,7 +41,7 @@ def test_a_visit(host, page):
 
     # with the keyboard to the other tabs
     out.get_by_role("tab", name="Layers by cost").focus()
-    expect(out.get_by_text("dearest of")).to_be_visible()
+    expect(out.get_by_text("most expensive of")).to_be_visible()
     out.get_by_role("tab", name="On other hardware").click()
     expect(out.get_by_role("cell", name="cortex-m0-m4")).to_be_visible()
     out.get_by_role("tab", name="By another cost").click()

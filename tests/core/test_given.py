@@ -72,7 +72,7 @@ def test_masked_classes_are_classes_that_cannot_be():
     assert np.isfinite(records.logits).all()
     assert "-inf" in records.notes[0]
     masked[3, 1] = -np.inf
-    with pytest.raises(ValueError, match="every class is masked .* at sample 3, exit 2"):
+    with pytest.raises(ValueError, match=r"every class is masked .* at sample 3, exit 2"):
         made(masked)
 
 
@@ -112,7 +112,7 @@ def test_chance_is_not_told():
 
 
 def test_huge_classes_are_no_numbers_of_classes():
-    with pytest.raises(ValueError, match="class 4,000,000,00. .*identifiers"):
+    with pytest.raises(ValueError, match=r"class 4,000,000,00. .*identifiers"):
         ee.ExitRecords(TOP, LOGITS.argmax(-1), LABEL + 4_000_000_000, COST)
 
 
@@ -151,7 +151,7 @@ def test_files_are_read_by_the_same_rules():
     sizes = {"backbone": COST["macs"].backbone, "heads": COST["macs"].heads}
     with pytest.raises(ValueError, match=r"mine.npz: array 'label' is missing; .*did you mean 'labels'\?"):
         ee.ExitRecords.load(npz(logits=LOGITS, labels=LABEL, **sizes), "mine.npz")
-    with pytest.raises(ValueError, match="mine.npz: label: lies in 1 to 10"):
+    with pytest.raises(ValueError, match=r"mine.npz: label: lies in 1 to 10"):
         ee.ExitRecords.load(npz(logits=LOGITS, label=LABEL + 1, **sizes), "mine.npz")
     records = ee.ExitRecords.load(npz(logits=SOFT, label=LABEL, exits=np.array([b"a", b"b", b"c"]), **sizes))
     assert records.exits == ("a", "b", "c")

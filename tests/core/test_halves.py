@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import eeviz as ee
-from eeviz.core.solve.cross_fit import crossed, split_in_two
+from eeviz.core.solve.cross_fit import _rising, cross_validated, crossed, split, split_in_two
 from eeviz.core.table.calibration import fit_temperature
 
 
@@ -107,3 +107,63 @@ def test_other_conditions():
     for bad in ({"drop": 0.1}, {}, {"max_drop": 0.1, "max_cost": 4}):
         with pytest.raises(ValueError, match="exactly one of max_drop"):
             crossed(records, [bad])
+
+
+def test_what_choices_lose_is_what_a_loop_over_folds_finds():
+    records = table(n=200, seed=3)
+    made = cross_validated(records, folds=4, seed=7)
+    right, folds = records.correct[:, -1].astype(float), split(records, 4, 7)
+    lost = np.zeros_like(made.lost)
+    for fold in folds:
+        rest = np.setdiff1d(np.arange(200), fold)
+        choosing, there = records.subset(rest), records.subset(fold)
+        temperature = tuple(fit_temperature(choosing.logits, choosing.label))
+        choosing, there = (part.with_confidence("max_probability", temperature) for part in (choosing, there))
+        best = ee.front(choosing, refine=True)
+        for row, surplus in enumerate(made.surplus):
+            wanted = right[rest].mean() + surplus - 1e-12
+            index = next((k for k, accuracy in enumerate(best.accuracy) if accuracy >= wanted), len(best) - 1)
+            lost[row, fold] = right[fold] - ee.route(there, best.policy(index)).right
+    assert np.array_equal(made.lost, lost)
+    assert (np.diff(made.fell) <= 0).all()
+    assert made.fell.mean() == pytest.approx(lost.mean())
+
+
+def test_a_drop_is_asked_for_with_what_is_expected_to_be_lost():
+    made = cross_validated(table(n=400), seed=1)
+    for drop in (0.0, 0.01, 0.05):
+        more = made.more(drop)
+        assert more >= 0
+        expected = made.drop(more - drop)
+        assert expected.low < expected.value < expected.high
+        if drop > made.least:
+            assert expected.value <= drop + 1e-9
+    assert made.more(0.05) - 0.05 < made.more(0.01) - 0.01
+    beyond = made.least - 0.001  # out of reach: as much as the most accurate choice has
+    assert made.more(beyond) == pytest.approx(max(made.surplus[-1] + beyond, 0))
+    assert "400 samples" in repr(made)
+
+
+def test_few_samples_or_few_groups_promise_little():
+    few, many = (cross_validated(table(n=n)).drop(0.0) for n in (60, 400))
+    assert few.high - few.low > 1.5 * (many.high - many.low)
+    grouped = cross_validated(table(n=400, group=np.repeat(np.arange(8), 50))).drop(0.0)
+    assert "8 groups" in grouped.method
+    with pytest.raises(ValueError, match="two groups"):
+        cross_validated(table(group=np.zeros(400, int)))
+
+
+def test_asked_means_got_in_the_mean():
+    """Twelve tables of a distribution: what was asked for is what other samples of it lose, on average."""
+    gaps = []
+    for seed in range(12):
+        made = crossed(table(n=600, seed=seed), [{"max_drop": 0.02}], shuffles=1, seed=seed, allowing=True)[0]
+        gaps.append(made.drop.value - 0.02)
+    plain = crossed(table(n=600, seed=0), [{"max_drop": 0.02}], shuffles=1)[0]
+    assert abs(np.mean(gaps)) < 2.5 * np.std(gaps) / np.sqrt(len(gaps)) + 0.003
+    assert np.mean(gaps) < 0.01 < plain.drop.value
+
+
+def test_the_nearest_rising_sequence():
+    assert _rising(np.array([1.0, 3.0, 2.0, 4.0])).tolist() == [1.0, 2.5, 2.5, 4.0]
+    assert _rising(np.array([3.0, 2.0, 1.0])).tolist() == [2.0, 2.0, 2.0]

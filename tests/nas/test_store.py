@@ -244,3 +244,29 @@ def test_a_failed_evaluation_is_kept_as_failed(path):
     store.close()
     with run_of(path) as again:  # the same run: the failure is not tried for ever
         assert again.archive[1].failed
+
+
+def test_a_store_in_a_folder_that_nothing_can_be_written_into_can_be_looked_at(tmp_path, monkeypatch):
+    """As root no folder refuses: SQLite's own word for it is played."""
+    import sqlite3
+
+    path = tmp_path / "s.db"
+    made = Store(path, {"name": "compact"})
+    run = made.run({"method": "random"}, 3)
+    made.close()
+    real = sqlite3.connect
+
+    class Refusing(sqlite3.Connection):
+        def execute(self, statement, *values):
+            if "journal_mode = wal" in statement:
+                raise sqlite3.OperationalError("attempt to write a readonly database")
+            return super().execute(statement, *values)
+
+    monkeypatch.setattr(sqlite3, "connect", lambda *given, **options: real(*given, factory=Refusing, **options))
+    looked = Store(path)
+    assert [one["id"] for one in looked.runs()] == [run]
+    with pytest.raises(StoreError, match="cannot be written to"):
+        looked.run({"method": "two-level"}, 3)
+    looked.close()
+    with pytest.raises(StoreError, match="cannot be written to"):
+        Store(path, {"name": "compact"})

@@ -135,7 +135,9 @@ def test_a_rewriting_that_is_wrong_is_noticed_on_real_samples(monkeypatch):
 
 def test_views_run_through_fine_tuning_inference_and_files(tmp_path):
     pytest.importorskip("onnxruntime")
-    made = augment(Grouped().eval(), (values(), np.arange(48) % 4), training=(values(), np.arange(48) % 4), epochs=1, joint=1)
+    made = augment(
+        Grouped().eval(), (values(), np.arange(48) % 4), training=(values(), np.arange(48) % 4), epochs=1, joint=1
+    )
     policy = made.best(max_drop=0.5)
     said = made.network(policy).infer(values(20, seed=8))
     assert len(said.predicted) == 20

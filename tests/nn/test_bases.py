@@ -111,7 +111,7 @@ def test_training_resumes_where_it_was_stopped(beats, tmp_path):
     trained(tmp_path / "a.pt", stop=1)
     again, whole = trained(tmp_path / "a.pt"), trained(tmp_path / "b.pt")
     assert all(torch.equal(again.state_dict()[key], value) for key, value in whole.state_dict().items())
-    with pytest.raises(ValueError, match="another run .its recipe"):
+    with pytest.raises(ValueError, match=r"another run .its recipe"):
         next(train_base(again, lambda epoch: samples, None, samples, None, BaseRecipe(epochs=3), tmp_path / "a.pt"))
 
 

@@ -48,7 +48,7 @@ def test_damaged_ones_are_refused_in_words(content, tmp_path):
         torch.save({"step": 1}, path)
     else:
         path.write_bytes(content)
-    with pytest.raises(ValueError, match="no readable checkpoint .*remove it to begin anew"):
+    with pytest.raises(ValueError, match=r"no readable checkpoint .*remove it to begin anew"):
         checkpoint.resume(path, ME)
 
 

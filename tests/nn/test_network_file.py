@@ -24,8 +24,10 @@ def folder(tmp_path):
 
 
 def document(folder, **changes):
+    """Change what the document says, and its own sum with it."""
     path = folder / "architecture.json"
-    path.write_text(json.dumps({**json.loads(path.read_text("utf-8")), **changes}), "utf-8")
+    whole = {k: v for k, v in json.loads(path.read_text("utf-8")).items() if k != "own"} | changes
+    path.write_text(json.dumps({**whole, "own": network_file._own(whole)}), "utf-8")
 
 
 def test_committed_files_load():
@@ -86,4 +88,11 @@ def test_weights_that_are_not_finite_are_refused(folder):
     weights[name][...] = float("nan")
     network_file.write(folder, weights, {k: v for k, v in stored.items() if k not in ("format", "version", "sha256")})
     with pytest.raises(ValueError, match="not finite"):
+        network_file.load(folder)
+
+
+def test_a_document_changed_by_hand_is_told(folder):
+    path = folder / "architecture.json"
+    path.write_text(path.read_text("utf-8").replace('"mean": 0.', '"mean": 1.'), "utf-8")
+    with pytest.raises(ValueError, match="damaged or changed by hand"):
         network_file.load(folder)

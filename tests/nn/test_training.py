@@ -108,7 +108,7 @@ def test_a_broken_run_resumes_to_the_same_weights(data, tmp_path):
 def test_checkpoints_of_other_recipes_and_networks_are_refused(data, tmp_path):
     path = tmp_path / "checkpoint.pt"
     run(SMALL, data, checkpoint=path, stop=1)
-    with pytest.raises(ValueError, match="another run .its recipe"):
+    with pytest.raises(ValueError, match=r"another run .its recipe"):
         run(SMALL, data, dataclasses.replace(RECIPE, epochs=9), checkpoint=path)
     with pytest.raises(ValueError, match="another network"):
         run(inverted_residuals.static(SMALL), data, checkpoint=path)

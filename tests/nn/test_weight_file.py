@@ -81,7 +81,7 @@ def test_the_content_says_what_a_file_is(tmp_path):
 def test_of_several_that_fit_it_asks(content, choices, saved):
     path = saved(content)
     with pytest.raises(
-        SeveralTables, match="2 tables of weights that fit: .* Say which, for example weights="
+        SeveralTables, match=r"2 tables of weights that fit: .* Say which, for example weights="
     ) as raised:
         models.load("resnet20", path)
     assert raised.value.choices == choices
@@ -130,7 +130,7 @@ def test_what_does_not_fit_is_refused_in_words(content, words, saved):
 def test_files_that_are_none_are_refused_in_words(content, tmp_path):
     path = tmp_path / "model.pth"
     path.write_bytes(content)
-    with pytest.raises(ValueError, match="no readable checkpoint|does not fit|never loaded"):
+    with pytest.raises(ValueError, match=r"no readable checkpoint|does not fit|never loaded"):
         models.load("resnet20", path)
 
 

@@ -109,7 +109,7 @@ def test_a_click_draws_that_point_and_undo_goes_back(done):
     assert done.state.sensitivity.saving == pytest.approx(done.state.selected.figures["latency"]["saving"])
     done.panel.cheaper.click()
     assert done.state.selected.index == 0
-    done.panel.dearer.click()
+    done.panel.costlier.click()
     assert done.state.selected.index == 1
     done.panel.undo.click()
     done.panel.undo.click()

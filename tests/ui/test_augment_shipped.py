@@ -171,9 +171,11 @@ def test_cifar10_opens_though_its_weights_do_not_ship():
 
 
 def test_who_reaches_no_later_segment_is_not_charged_for_it():
-    """The opening result: everyone is out before the final classifier, and the worst case is that of the last exit."""
+    """Where everyone is out before the final classifier the worst case is that of the last exit."""
     opened = AugmentApp(AugmentState(Settings("ecg")), inline=True)
     opened.runline.press("shipped")
+    out = np.flatnonzero((opened.state.decision.front.thresholds == 0).any(axis=1))
+    opened.driver.select(int(out[-1]))
     one, records = opened.state.selected, opened.state.trained.records
     charged = one.mapping.records(records)
     for name in ("latency", "energy"):

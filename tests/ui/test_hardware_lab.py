@@ -75,7 +75,7 @@ def test_what_macs_tell_is_drawn_over_the_bars(app):
     assert elsewhere(table, table.cycles) == pytest.approx(moved)
     assert f"{100 * moved:.1f} % of the latency" in app.depth.sentence.value
     fronts, cost = app.state.fronts, "energy x latency"
-    assert f"{100 * fronts.extra('macs', cost, ASKED.max_drop):.1f} % dearer" in app.strip.value
+    assert f"{100 * fronts.extra('macs', cost, ASKED.max_drop):.1f} % more expensive" in app.strip.value
 
 
 def test_heads_use_little_of_the_array_and_the_page_says_so(app):

@@ -80,14 +80,14 @@ class Placement:
     _problem: list = field(default_factory=list, repr=False)
 
     def fits(self, kept: tuple[int, ...]) -> bool:
-        """Are these early exits (rising) within memory?"""
+        """Whether these early exits (rising) are within memory."""
         exits = list(kept)
         held = self.needs + self.head_bytes[exits].sum(axis=0)
         held = held + np.maximum(self.peak, self.head_peak[exits].max(axis=0, initial=0.0))
         return bool((held <= self.room).all())
 
     def roomy(self, exits: int) -> bool:
-        """Does every choice of at most so many early exits fit?"""
+        """Whether every choice of at most so many early exits fits."""
         if self.worst_latency is not None:
             return False
         largest = np.sort(self.head_bytes[:-1], axis=0)[::-1][:exits].sum(axis=0)
@@ -291,14 +291,14 @@ class _Prices:
         return product
 
     def _fitting(self, first: list[int], last: list[int]) -> np.ndarray:
-        """(A, B) does it fit?"""
+        """(A, B) bool: whether it fits."""
         held = (self.needs + self.head_bytes[:, first].sum(axis=1))[:, None] + self.head_bytes[:, last]
         peak = np.maximum(self.peak, self.head_peak[:, first].max(axis=1, initial=0.0))
         held = held + np.maximum(peak[:, None], self.head_peak[:, last])
         return (held <= self.room).all(axis=2)
 
     def _within(self, first: list[int], last: list[int]) -> tuple[np.ndarray, np.ndarray]:
-        """(A, B) each: is the worst case kept where nobody gets past the last exit, and where some do?"""
+        """(A, B) each: whether the worst case is kept where nobody gets past the last exit, and where some do."""
         heads = self.latency_heads[:, first].sum(axis=1)[:, None] + self.latency_heads[:, last]
         if self.bound is None:
             return np.ones(heads.shape, dtype=bool), np.ones(heads.shape, dtype=bool)

@@ -1,4 +1,4 @@
-"""Would the saving survive if a figure of the platform were half, or twice, what we believe?"""
+"""Whether a saving survives when a figure of the platform is half, or twice, what is believed."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Sensitivity:
 
     @property
     def is_open(self) -> bool:
-        """Does any figure, halved or doubled, flip the conclusion?"""
+        """Whether any figure, halved or doubled, flips the conclusion."""
         return any(row.open for row in self.rows)
 
     @property

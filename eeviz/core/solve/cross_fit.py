@@ -17,7 +17,7 @@ from ..table.metrics import Interval, mean_interval, own_accuracy
 from ..table.policy import Policy, Routing, route
 from ..table.records import ExitRecords
 from .front import Front
-from .thresholds import choose, front
+from .thresholds import ROUNDING, choose, front
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -89,7 +89,7 @@ def crossed(
     another network is right, whose accuracy on the choosing half is then asked for. Where no policy of a half reaches
     the accuracy asked for, its most accurate one is taken.
     allowing : a choice loses accuracy on samples that had no part in it; what it loses in a cross-validation within the
-    choosing half (five folds) is asked for in addition, so that the condition may be hoped to hold on the other half, too.
+    choosing half (ten folds) is asked for in addition, so that the condition may be hoped to hold on the other half, too.
     Raises ValueError without logits, for unknown conditions and for fewer than two samples or groups.
     """
     if refit and records.logits is None:
@@ -120,7 +120,6 @@ def crossed(
     ]
 
 
-FOLDS = 5
 _CONDITIONS = ("max_drop", "max_cost", "min_accuracy", "as_good_as")
 
 
@@ -146,30 +145,138 @@ def _chosen(
     choosing, reporting, conditions, cost: str, max_exits: int | None, refit: bool, more
 ) -> tuple[list[Routing], list[Policy]]:
     """For each condition the policy of one part, and the other part routed by it. more : accuracy asked for in addition."""
-    if refit:
-        temperature = tuple(fit_temperature(choosing.logits, choosing.label))
-        choosing = choosing.with_confidence(choosing.measure, temperature)
-        reporting = reporting.with_confidence(reporting.measure, temperature)
-    best = front(choosing, cost, max_exits=max_exits, refine=True)
+    best, reporting, choosing = _solved(choosing, reporting, cost, max_exits, refit)
     policies = [
         best.policy(_index(best, choosing, condition, extra)) for condition, extra in zip(conditions, more, strict=True)
     ]
     return [route(reporting, policy, cost) for policy in policies], policies
 
 
+def _solved(choosing, reporting, cost: str, max_exits: int | None, refit: bool):
+    """The front of one part, the other part, and the first, both with the first one's temperatures."""
+    if refit:
+        temperature = tuple(fit_temperature(choosing.logits, choosing.label))
+        choosing = choosing.with_confidence(choosing.measure, temperature)
+        reporting = reporting.with_confidence(reporting.measure, temperature)
+    return front(choosing, cost, max_exits=max_exits, refine=True), reporting, choosing
+
+
+STEPS, REACH = 60, 0.06
+"""Points of a cross-validated curve, and how far it goes beyond a front's most accurate policy, as a share."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class CrossValidated:
+    """What choices lose on samples that had no part in them, by how accurate they looked where they were made.
+
+    The front of all folds but one is followed down from its most accurate policy; each policy meets the fold left out.
+    surplus (D,) rising : accuracy on the choosing folds minus that of `reference`, (N,) right or not, by sample, of the
+    network that drops are counted from. lost (D, N) : reference minus the policy's right, each sample in the fold left
+    out. fell (D,): mean lost, made monotone (isotonic regression): an asked drop is given up only once.
+    """
+
+    records: ExitRecords
+    surplus: np.ndarray
+    lost: np.ndarray
+    fell: np.ndarray
+
+    def __repr__(self) -> str:
+        return (
+            f"CrossValidated({len(self.records)} samples, expects drops of {self.fell[-1]:.2%} to {self.fell[0]:.2%})"
+        )
+
+    @property
+    def least(self) -> float:
+        """The smallest drop that can be expected."""
+        return float(self.fell[-1])
+
+    def more(self, drop: float) -> float:
+        """Accuracy to ask of a choice in addition so that at most `drop` is expected of it on new samples; at least 0.
+
+        Where no choice is expected to reach it: as much as the most accurate one has.
+        """
+        first = int(np.searchsorted(-self.fell, -drop - ROUNDING))  # falling: the first that loses at most so much
+        if first == len(self.fell):
+            surplus = self.surplus[-1]
+        elif first == 0:
+            surplus = self.surplus[0]
+        else:
+            surplus = np.interp(-drop, -self.fell[first - 1 : first + 1], self.surplus[first - 1 : first + 1])
+        return max(float(surplus + drop), 0.0)
+
+    def drop(self, surplus: float, level: float = 0.95, seed: int = 0) -> Interval:
+        """The drop to expect on new samples of a policy whose accuracy on the choosing ones exceeds the reference's by
+        `surplus` (negative: falls short of it), with its interval over samples, or groups where there are groups."""
+        nearest = int(np.abs(self.surplus - surplus).argmin())
+        made = mean_interval(self.records, self.lost[nearest], level, seed)
+        shift = float(np.interp(surplus, self.surplus, self.fell)) - made.value
+        return replace(made, value=made.value + shift, low=made.low + shift, high=made.high + shift)
+
+
+def cross_validated(
+    records: ExitRecords,
+    reference=None,
+    *,
+    cost: str = "macs",
+    max_exits: int | None = None,
+    refit: bool = True,
+    folds: int = 10,
+    seed: int = 0,
+) -> CrossValidated:
+    """What choices of exits and thresholds on `records` lose on new samples; groups stay together.
+
+    reference : (N,) right or not (or a constant accuracy) of what drops are counted from; None: the final classifier.
+    refit : temperatures too are fitted on the choosing folds, which needs logits.
+    Raises ValueError for fewer than two samples or groups, and without logits unless refit=False.
+    """
+    if refit and records.logits is None:
+        raise ValueError("these records hold no logits: temperatures cannot be fitted anew; use refit=False.")
+    right = records.correct[:, -1] if reference is None else reference
+    right = np.broadcast_to(np.asarray(right, dtype=np.float64), (len(records),))
+    parts, solved = split(records, folds, seed), []
+    for k, left_out in enumerate(parts):
+        rest = np.concatenate([part for other, part in enumerate(parts) if other != k])
+        choosing = records.subset(rest)
+        best, there, _ = _solved(choosing, records.subset(left_out), cost, max_exits, refit)
+        solved.append((left_out, there, best, float(right[rest] @ choosing.units / choosing.total_units)))
+    top = max(best.accuracy[-1] - level for _, _, best, level in solved)
+    surplus = np.linspace(top - REACH, top, STEPS)
+    lost = np.empty((STEPS, len(records)))
+    for left_out, there, best, level in solved:
+        rows = np.minimum(np.searchsorted(best.accuracy, level + surplus - ROUNDING), len(best) - 1)
+        for row in np.unique(rows):
+            lost[np.ix_(rows == row, left_out)] = right[left_out] - route(there, best.policy(row), cost).right
+    mean = lost @ records.units / records.total_units
+    return CrossValidated(records, surplus, lost, -_rising(-mean))
+
+
+def _rising(values: np.ndarray) -> np.ndarray:
+    """The rising sequence nearest to `values` in squares: pool adjacent violators (Barlow et al. 1972)."""
+    pools: list[list[float]] = []  # mean, length
+    for value in values:
+        pools.append([float(value), 1.0])
+        while len(pools) > 1 and pools[-2][0] > pools[-1][0]:
+            mean, length = pools.pop()
+            before, many = pools[-1]
+            pools[-1] = [(mean * length + before * many) / (length + many), length + many]
+    return np.repeat([mean for mean, _ in pools], [int(length) for _, length in pools])
+
+
 def _lost_in_folds(choosing, conditions, cost: str, max_exits: int | None, refit: bool, seed: int) -> np.ndarray:
-    """By how much accuracy falls short of what was asked where policies meet the fold left out; mean over folds, >= 0."""
-    folds = split(choosing, FOLDS, seed)
-    lost = np.zeros((len(folds), len(conditions)))
-    for k, left_out in enumerate(folds):
-        rest = np.concatenate([fold for other, fold in enumerate(folds) if other != k])
-        there = choosing.subset(left_out)
-        asked = [_narrowed(condition, rest) for condition in conditions]
-        routings, _ = _chosen(choosing.subset(rest), there, asked, cost, max_exits, refit, np.zeros(len(conditions)))
-        for index, (condition, routing) in enumerate(zip(conditions, routings, strict=True)):
-            wanted = _wanted(_narrowed(condition, left_out), there)
-            lost[k, index] = 0.0 if wanted is None else wanted - routing.accuracy
-    return np.maximum(lost.mean(axis=0), 0.0)
+    """Accuracy to ask for in addition, for each condition, so that it is expected to hold on other samples."""
+    made: dict[str, CrossValidated] = {}
+    more = np.zeros(len(conditions))
+    for index, condition in enumerate(conditions):
+        ((name, value),) = condition.items()
+        if name == "max_cost":
+            continue
+        reference = None if name == "max_drop" else value
+        key = name if name == "max_drop" else str(index)
+        if key not in made:
+            options = {"cost": cost, "max_exits": max_exits, "refit": refit, "seed": seed}
+            made[key] = cross_validated(choosing, reference, **options)
+        more[index] = made[key].more(value if name == "max_drop" else 0.0)
+    return more
 
 
 def _narrowed(condition: Mapping[str, Any], index: np.ndarray) -> Mapping[str, Any]:

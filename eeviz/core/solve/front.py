@@ -13,7 +13,7 @@ _BUCKETS = 4096
 
 @dataclass(frozen=True, eq=False)
 class Front:
-    """M policies, none both dearer and no more accurate than another, by rising mean cost.
+    """M policies, none both costlier and no more accurate than another, by rising mean cost.
 
     accuracy (M,) in [0, 1], rising; mean_cost (M,), rising, and worst_cost (M,), of the deepest exit within reach, in
     `unit`; thresholds (M, E-1) float32, NaN = exit removed. Every figure equals that of `route` to the last digit.
@@ -85,7 +85,7 @@ def undominated(mean_cost: np.ndarray, right: np.ndarray, *ties: np.ndarray) -> 
 class Sieve:
     """Drops nearly all dominated points in O(M), where sorting them takes O(M log M); never drops one of the front.
 
-    Costs fall into buckets between low and high (dearer ones into the last); a point stays when it has more right
+    Costs fall into buckets between low and high (costlier ones into the last); a point stays when it has more right
     answers than every point seen in a strictly cheaper bucket. No cost may lie below low.
     """
 

@@ -63,7 +63,7 @@ class Problem:
         return None if found[-1] else found
 
     def allowed(self, kept: tuple[int, ...]) -> bool:
-        """May exactly these exits (rising) have heads, if only with thresholds that keep the worst case?"""
+        """Whether exactly these exits (rising) may have heads, if only with thresholds that keep the worst case."""
         if kept not in self._allowed:
             self._allowed[kept] = self._check(kept)
         return self._allowed[kept]

@@ -112,7 +112,7 @@ class Genomes:
         return alive
 
     def forbids(self, genome: Sequence[int]) -> bool:
-        """Do all forbidden pairs hold at once?"""
+        """Whether all forbidden pairs hold at once."""
         return bool(self._forbidden) and all(genome[i] == option for i, option in self._forbidden)
 
     def canonical(self, genome: Sequence[int]) -> Genome:

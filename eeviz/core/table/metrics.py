@@ -213,3 +213,12 @@ def all_final(records: ExitRecords) -> Policy:
     if records.removable:
         return Policy((None,) * (records.exits_count - 1))
     return Policy((1.0,) * (records.exits_count - 1))
+
+
+def default_policy(records: ExitRecords) -> Policy:
+    """Half of the samples are confident enough at every exit; one branch design per position."""
+    thresholds: list[float | None] = []
+    for k in range(records.exits_count - 1):
+        alternative = k > 0 and records.position[k] == records.position[k - 1]
+        thresholds.append(None if alternative else threshold_for_share(records, k, 0.5))
+    return Policy(thresholds)

@@ -68,6 +68,7 @@ def _plain(records: ExitRecords) -> dict[str, np.ndarray]:
     arrays["exits"] = np.array(records.exits)
     if records.classes:
         arrays["classes"] = np.array(records.classes)
+    meta["arrays"] = sorted(arrays)
     arrays["meta"] = np.array(json.dumps(meta))
     return arrays
 
@@ -119,7 +120,10 @@ def _read(file, name: str) -> dict[str, Any]:
 
 def _array(archive, key: str, name: str) -> np.ndarray:
     try:
-        return archive[key]
+        array = archive[key]
+        if not isinstance(array, np.ndarray):  # NumPy gives the bytes of a member that is no array
+            raise TypeError("no array")
+        return array
     except ValueError as error:
         if "pickle" in str(error) or "Object" in str(error):
             raise ValueError(
@@ -132,6 +136,8 @@ def _array(archive, key: str, name: str) -> np.ndarray:
 
 def _fields(arrays: dict[str, np.ndarray]) -> dict[str, Any]:
     meta = _meta(arrays)
+    if lost := sorted(set(map(str, meta.get("arrays") or ())) - set(arrays)):
+        raise ValueError(f"array {lost[0]!r} was written and is not there: the file is damaged.")
     if "label" not in arrays:
         found = f"found {', '.join(sorted(arrays)) or 'nothing'}"
         raise ValueError(f"array 'label' is missing; {found}{meant('label', arrays)}")

@@ -22,6 +22,7 @@ from ...core.solve.thresholds import choose
 from ...core.table import format
 from ...core.table.metrics import own_accuracy, paired_interval
 from ...core.table.records import ExitRecords
+from .expectation import asked_for, expected_drop
 from .settings import BITS, EFFORTS, HOST, Settings
 from .state import Anatomy, Beside, Branch, Configuration, Decision, Learning, Place, Trained
 
@@ -63,19 +64,20 @@ class Training:
         self._steps: Iterator | None = None
         self._last: Learning | None = None
         self._clocked: tuple | None = None  # what was clocked, its segments
+        self._measured = False  # is the run's result of the branches as they are now?
 
     def fits(self, settings: Settings) -> bool:
-        """Would these settings train the same?"""
+        """Whether these settings would train the same."""
         return settings.trained == self.settings.trained
 
     @property
     def complete(self) -> bool:
-        """Has training come to its end?"""
+        """Whether training has come to its end."""
         return self.run is not None and self._steps is None
 
     @property
     def begun(self) -> bool:
-        """Has any branch taken a step?"""
+        """Whether any branch has taken a step."""
         return self._last is not None or self.complete
 
     def open(self) -> Anatomy:
@@ -113,11 +115,15 @@ class Training:
 
     @property
     def _branches(self):
-        return self.run.fine_tuning or self.run
+        """What branches there are now: once measured, only those that went on learning."""
+        return self.run.fine_tuning or (self.run.result if self._measured else self.run)
 
     def steps(self, asked: Callable[[], bool] = lambda: False) -> Iterator[Learning]:
         """Train on until the end, or `asked()` to hold; at most one Learning in `LEARNING_SECONDS`, the last one always."""
         shown, waiting = -np.inf, None
+        if self._measured and self._steps is not None:
+            self._measured = False
+            yield self.anatomy()  # of all branches again, not of those that were measured
         while self._steps is not None and not asked():
             step = self._next()
             if step is None:
@@ -152,7 +158,7 @@ class Training:
         """Measure the branches as they are now."""
         from ...nn.count.describe import describe
 
-        complete = self._steps is None
+        complete, self._measured = self._steps is None, True
         made = self.run.result if complete else self.run.finished()
         network = made.network()
         segments = {name: describe(network, size, size) for name, size in BITS.items()}
@@ -222,12 +228,21 @@ def decided(trained: Trained, platform: Platform, settings: Settings, segments: 
     Raises ValueError in words where nothing fits.
     """
     records, least = trained.records, trained.final - settings.max_drop
-    mapping = _as_shown(settings.worst_latency, lambda bound: best_mapping(
-        platform, segments or trained.segments[settings.numbers], records, settings.cost,
-        min_accuracy=least, max_exits=settings.max_exits, worst_latency=bound,
-    ))  # fmt: skip
-    index = choose(mapping.front, records, min_accuracy=least)
-    return Decision(settings, mapping, index)
+    asked = asked_for(trained, settings)
+
+    def mapped(accuracy: float) -> Decision:
+        mapping = _as_shown(settings.worst_latency, lambda bound: best_mapping(
+            platform, segments or trained.segments[settings.numbers], records, settings.cost,
+            min_accuracy=accuracy, max_exits=settings.max_exits, worst_latency=bound,
+        ))  # fmt: skip
+        return Decision(settings, mapping, choose(mapping.front, records, min_accuracy=accuracy))
+
+    try:
+        return mapped(asked)
+    except ValueError:  # other conditions leave less room: what was asked for, on these samples
+        if asked <= least:
+            raise
+        return mapped(least)
 
 
 def _as_shown(worst_latency: float, decide: Callable[[float | None], Mapping]) -> Mapping:
@@ -240,17 +255,21 @@ def _as_shown(worst_latency: float, decide: Callable[[float | None], Mapping]) -
         return decide(worst_latency)  # says what was asked
 
 
-def configuration(trained: Trained, mapping: Mapping, index: int) -> Configuration:
-    """Everything the lab shows about one policy on its processors."""
+def configuration(trained: Trained, mapping: Mapping, index: int, settings: Settings | None = None) -> Configuration:
+    """Everything the lab shows about one policy on its processors. settings : of what was asked for, None: nothing."""
     records = trained.records
     routing = mapping.route(records)
     difference = paired_interval(records, routing.right, trained.right)
-    return Configuration(index, mapping, mapping.figures(records), difference)
+    figures = mapping.figures(records)
+    if settings is None:
+        return Configuration(index, mapping, figures, difference)
+    expected = expected_drop(trained, settings, routing.accuracy)
+    return Configuration(index, mapping, figures, difference, expected, settings.max_drop)
 
 
 def at(trained: Trained, decision: Decision, index: int) -> Configuration:
     """The configuration of one point of the front."""
-    return configuration(trained, decision.mapping.at(index), index)
+    return configuration(trained, decision.mapping.at(index), index, decision.settings)
 
 
 def beside(trained: Trained, decision: Decision) -> Beside:

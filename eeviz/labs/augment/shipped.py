@@ -18,7 +18,7 @@ from .state import Anatomy, Branch, Place, Trained
 
 
 def has_result(settings: Settings) -> bool:
-    """Does a result of the settings' model ship?"""
+    """Whether a result of the settings' model ships."""
     return settings.model != UPLOADED and bool(BASES[settings.model].result)
 
 
@@ -34,7 +34,7 @@ class Shipped:
         self.demo = load_demo(self.base.result)
 
     def fits(self, settings: Settings) -> bool:
-        """May it be decided on again under these settings?"""
+        """Whether it may be decided on again under these settings."""
         return settings.model == self.settings.model
 
     def anatomy(self) -> Anatomy:

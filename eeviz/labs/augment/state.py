@@ -100,7 +100,7 @@ class Trained:
 
     @property
     def moved(self) -> bool:
-        """Has fine-tuning changed the model's own answers?"""
+        """Whether fine-tuning has changed the model's own answers."""
         return not np.array_equal(self.right, self.records.correct[:, -1])
 
 
@@ -122,12 +122,15 @@ class Configuration:
     """One policy on the platform with everything that is shown about it: figures as `Mapping.figures` gives them.
 
     index : of the front's point, -1 for the shortest path's. difference : of its accuracy from that of the model as it was given, paired.
+    expected : its drop on new samples, cross-validated, beside the drop that was asked for; None: not known.
     """
 
     index: int
     mapping: Mapping
     figures: dict
     difference: Interval
+    expected: Interval | None = None
+    asked: float | None = None
 
     @property
     def policy(self) -> Policy:

@@ -107,7 +107,7 @@ def fronts(records: ExitRecords, costs: Mapping, rounded: bool) -> Fronts:
 def machine(
     subject: Subject, settings: Settings, records: ExitRecords | None, name: str, clocks: Iterable[Clocked] = ()
 ) -> Machine:
-    """The network on the provider of that name, with what exits spare there; words where it cannot be.
+    """The network on the provider of that name, with what exits save there; words where it cannot be.
 
     Where it does not run the bits on show, it is shown at 8/8.
     """

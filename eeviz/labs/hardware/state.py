@@ -66,7 +66,7 @@ class Fronts:
         return choose(self.fronts[cost], self.records, None, None, max_drop)
 
     def saved(self, chosen_by: str, charged: str, index: int) -> float:
-        """Share of the static network's cost that a point spares."""
+        """Share of the static network's cost that a point saves."""
         return 1 - self.means[chosen_by][charged][index] / self.records.cost(charged).static
 
     def extra(self, chosen_by: str, charged: str, max_drop: float) -> float:

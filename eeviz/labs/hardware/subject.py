@@ -95,5 +95,5 @@ class Subject:
 
     @property
     def can_round(self) -> bool:
-        """Can the answers be had at other bits?"""
+        """Whether the answers can be had at other bits."""
         return self.own_bits is None and None not in (self.records, self.network, self.data, self.calibration)

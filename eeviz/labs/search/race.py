@@ -22,14 +22,14 @@ class Race:
         self._going, self._stop = threading.Lock(), threading.Event()
 
     def over(self, name: str) -> bool:
-        """Has this search used its budget, or nothing new to propose?"""
+        """Whether this search has used its budget, or has nothing new to propose."""
         now = self.snapshots[name]
         late = self.seconds is not None and now.seconds >= self.seconds
         return now.done or late or name in self._exhausted
 
     @property
     def done(self) -> bool:
-        """Are all searches over?"""
+        """Whether all searches are over."""
         return all(map(self.over, self.runs))
 
     def steps(self, rounds: int | None = None) -> Iterator[tuple[str, object]]:

@@ -6,6 +6,7 @@ the largest one, or does not run, is left out.
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -95,10 +96,8 @@ def _candidates(segment: nn.Module) -> Iterator[nn.Module]:
     """From the fastest to the segment itself."""
     short = folded(segment)
     for rewritten in (segment,) if short is segment else (short, segment):
-        try:
+        with contextlib.suppress(RuntimeError, TypeError, NotImplementedError):  # volumes have another, scripts none
             yield _Laid(copied(rewritten).to(memory_format=torch.channels_last), torch.channels_last)
-        except (RuntimeError, TypeError, NotImplementedError):  # volumes have another format, scripts none
-            pass
         yield _Laid(rewritten, torch.contiguous_format)
     yield segment
 

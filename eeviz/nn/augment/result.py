@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import time
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
@@ -12,12 +14,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ...core.solve.cross_fit import CrossValidated, cross_validated
 from ...core.solve.front import Front
 from ...core.solve.thresholds import choose, front
 from ...core.table.calibration import fit_temperature
 from ...core.table.cost import Cost
-from ...core.table.metrics import accuracy_of
-from ...core.table.policy import Policy
+from ...core.table.metrics import Interval, accuracy_of, own_accuracy
+from ...core.table.policy import Policy, route
 from ...core.table.records import ExitRecords, balanced
 from .branches import Sized
 from .fused import copied, fused, outputs, takes_channels_last
@@ -26,6 +29,9 @@ from .inputs import Samples, samples_of
 from .network import AugmentedNetwork
 from .processors import platform_of, segments_on
 from .stream import Step
+
+UNCERTAIN = 0.01
+"""Half an interval of the expected drop that is wider tells too little to promise anything."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -69,13 +75,78 @@ class Augmentation:
         """Accuracy against mean cost on the calibration samples, at most `max_exits` exits; optimistic there."""
         return front(self.records, self.cost, max_exits=self.max_exits, refine=True)
 
-    def best(self, max_drop: float | None = None, *, max_cost=None, min_accuracy=None) -> Policy:
+    @cached_property
+    def held_out(self) -> CrossValidated:
+        """What choices on the calibration samples lose on others, from a cross-validation within them.
+
+        Raises ValueError for fewer than two samples, or groups where there are groups.
+        """
+        return cross_validated(self.records, self.right, cost=self.cost, max_exits=self.max_exits)
+
+    def best(self, max_drop: float | None = None, *, max_cost=None, min_accuracy=None, allowing: bool = True) -> Policy:
         """The policy of the front under one condition, as `tune`; a drop of 0.01 unless told, below the model as given.
 
+        allowing : what cross-validation says a choice loses on new samples is asked for in addition, so that the drop is
+        expected there; where nothing is expected to reach it, the most accurate policy is given, with a warning. False:
+        the condition holds on the calibration samples only, which is optimistic. A warning also says where the
+        calibration samples are too few to promise a drop. `expected_drop` tells what to expect.
         Raises ValueError naming the best that can be reached when nothing satisfies the condition.
         """
         conditions = self._counted(max_drop=max_drop, max_cost=max_cost, min_accuracy=min_accuracy)
+        if allowing and max_cost is None:
+            conditions, words = self._allowed(conditions)
+            for text in words:
+                warnings.warn(text, stacklevel=2)
         return self.front.policy(choose(self.front, self.records, **conditions))
+
+    def expected_drop(self, policy: Policy | None = None, level: float = 0.95) -> Interval:
+        """The drop below the model as given to expect of a policy on new samples, and its interval; None: of `best()`.
+
+        From a cross-validation within the calibration samples: the policy's own drop there is optimistic, for it was
+        chosen there. Groups are resampled where there are groups.
+        """
+        if policy is None:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                policy = self.best()
+        return self.held_out.drop(route(self.records, policy, self.cost).accuracy - self._reference, level)
+
+    @property
+    def _reference(self) -> float:
+        """Accuracy on the calibration samples that drops are counted from."""
+        return float(own_accuracy(self.records)[-1]) if self.given is None else self.given
+
+    def _allowed(self, conditions: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+        """Conditions that ask for what choices lose in addition, and what to warn of."""
+        wanted = conditions["min_accuracy"]
+        drop = conditions["max_drop"] if wanted is None else self._reference - wanted
+        if drop is None or not np.isfinite(drop):
+            return conditions, []
+        least = self._reference - drop
+        choose(self.front, self.records, min_accuracy=least)  # what cannot be reached even here is told as ever
+        try:
+            held_out = self.held_out
+        except ValueError:
+            return conditions, [
+                "One calibration sample, or group, cannot be cross-validated: the drop on others is open."
+            ]
+        asked = min(least + held_out.more(drop), float(self.front.accuracy[-1]))
+        words, expected = [], held_out.drop(asked - self._reference)
+        if held_out.least > drop + 5e-4:  # less is the grain of the curve
+            words.append(
+                f"No choice is expected to keep a drop of {drop:.2%} on new samples: the most accurate one is taken, of "
+                f"which {expected.value:.2%} is expected."
+            )
+        half = (expected.high - expected.low) / 2
+        if half > max(drop, UNCERTAIN):
+            many = "groups" if self.records.group is not None else "samples"
+            count = len(self.records) if self.records.group is None else len(np.unique(self.records.group))
+            words.append(
+                f"{count} calibration {many} are too few to promise a drop of {drop:.2%}: on new ones expect "
+                f"{expected.value:.2%}, between {expected.low:.2%} and {expected.high:.2%}. About "
+                f"{math.ceil(count * (half / UNCERTAIN) ** 2):,} would tell it to {UNCERTAIN:.0%}."
+            )
+        return {**conditions, "max_drop": None, "min_accuracy": asked}, words
 
     def columns(self, policy: Policy) -> list[int]:
         """Columns of the records that a policy keeps, the final classifier included."""
@@ -110,17 +181,22 @@ class Augmentation:
         network.channels_last = picture and takes_channels_last(segments, self.graph.example)
         return network
 
-    def mapped(self, platform: Any, cost: str = "energy", **conditions) -> Augmentation:
+    def mapped(self, platform: Any, cost: str = "energy", allowing: bool = True, **conditions) -> Augmentation:
         """The same with `.mapping`: segments on the platform's processors, solved together with exits and thresholds.
 
         platform : a Platform, or the name of a preset; on "this-host" every segment and head is clocked. cost : "latency",
-        "energy", "energy x latency" or "macs". conditions : max_drop (0.01 unless told), worst_latency, ... as in
+        "energy", "energy x latency" or "macs". allowing : as in `best`. conditions : max_drop (0.01 unless told), worst_latency, ... as in
         `Platform.map`. Raises ValueError when no assignment fits the memory or the conditions, naming the nearest.
         """
         platform = platform_of(platform)
         if platform is None:
             raise ValueError("platform: expected a Platform or the name of a preset, got None.")
-        conditions = {"max_exits": self.max_exits, **self._counted(**conditions)}
+        counted = self._counted(**conditions)
+        if allowing and counted["max_cost"] is None:
+            counted, words = self._allowed(counted)
+            for text in words:
+                warnings.warn(text, stacklevel=2)
+        conditions = {"max_exits": self.max_exits, **counted}
         segments = segments_on(platform, self.network())
         return replace(self, mapping=platform.map(segments, self.records, cost, **conditions))
 

@@ -9,7 +9,6 @@ and the step alone, so that a run resumed from its checkpoint ends where an unbr
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import count, islice
@@ -22,12 +21,18 @@ from torch import Tensor, nn
 
 from ..train.malloc import keeping_buffers
 from ..train.optim import parameter_groups, progress_of, warm_cosine, write_state
+from . import plan as planning
 from .branches import Sized
-from .fused import fused, outputs
+from .fused import CHUNK, fused, outputs
 from .inputs import Samples
 from .memory import Memory
+from .plan import FORWARD, HALVINGS, Plan, agrees, computing, has_bfloat16
 
-REPLAYS = {"mlp": 4, "light": 1, "deep": 1}
+REPLAYS = {"mlp": 2, "light": 1, "deep": 1}
+BURST = 0.15
+"""Share of a time budget that may go into filling the memory before branches take their first step."""
+MOST_ROUNDS = 200
+"""Rounds of replays beside one step at most: a backbone so slow that more were due is better asked for new samples."""
 
 
 @dataclass(frozen=True)
@@ -36,21 +41,28 @@ class BranchRecipe:
 
     epochs : passes over the training samples, fractions allowed. distillation : share of the loss that is the divergence
     from the final classifier's answer, softened by `softening` (Hinton et al. 2015, arXiv:1503.02531); the rest is
-    cross entropy with the labels. replays : steps that each design takes on remembered digests beside each step on new
-    ones; memory : megabytes they may take. time_budget : seconds after which training has come to its end, its learning rate
-    following the clock; None: all epochs. With a time budget the result depends on the machine, not on the seed alone.
+    cross entropy with the labels. survivors : share by which samples count less at a branch that would have left at an
+    earlier one, thresholds as they stand at the last judgement (samples that reach it are what it is for). replays :
+    steps that each design takes on remembered digests beside each step on new ones; memory : megabytes they may take.
+    halvings : progress at which branches are judged, the useless ones stop; (): never. half : compute in bfloat16; None:
+    where the processor can. time_budget : seconds after which training has come to its end, its learning rate following
+    the clock, and `replays` are only proportions, as many as the time allows; None: all epochs. With a time budget the
+    result depends on the machine, not on the seed alone.
     """
 
     epochs: float = 4.0
     batch: int = 128
     learning_rate: float = 4e-3
     warm_up: float = 0.05
-    weight_decay: float = 1e-2
-    distillation: float = 0.2
+    weight_decay: float = 5e-2
+    distillation: float = 0.7
     softening: float = 4.0
     label_smoothing: float = 0.0
+    survivors: float = 0.0
     replays: Mapping[str, int] = field(default_factory=lambda: dict(REPLAYS))
     memory: float = 512.0
+    halvings: tuple[float, ...] = HALVINGS
+    half: bool | None = None
     seed: int = 0
     time_budget: float | None = None
 
@@ -64,6 +76,10 @@ class BranchRecipe:
             raise ValueError("distillation must lie in [0, 1] and softening above 0.")
         if self.time_budget is not None and not self.time_budget > 0:
             raise ValueError(f"time_budget: expected seconds above 0 or None, got {self.time_budget!r}.")
+        if not 0 <= self.survivors < 1:
+            raise ValueError(f"survivors: expected a share from 0 to below 1, got {self.survivors!r}.")
+        if list(self.halvings) != sorted(self.halvings) or any(not 0 < h < 1 for h in self.halvings):
+            raise ValueError(f"halvings: expected rising shares between 0 and 1, got {self.halvings!r}.")
         if self.memory < 0 or any(n < 0 for n in self.replays.values()):
             raise ValueError("memory and replays cannot be negative.")
 
@@ -85,6 +101,11 @@ class Step:
     stage: str = "branches"
 
 
+Judge = Callable[[np.ndarray, list[int], bool], tuple[list[int], dict[int, float]]]
+"""(logits (N, B', C), columns they belong to, is it the last time?) -> columns that go on, and thresholds of those that
+early leavers would leave at, by column."""
+
+
 @keeping_buffers
 def train_branches(
     segments: Sequence[nn.Module],
@@ -95,11 +116,17 @@ def train_branches(
     recipe: BranchRecipe,
     checkpoint: Path | str | None = None,
     checkpoint_every: float = 30.0,
+    judging: tuple[Samples, Judge] | None = None,
+    alive: list[int] | None = None,
+    spent: dict[str, float] | None = None,
+    plan: Plan | None = None,
 ) -> Iterator[Step]:
     """Train `branches` in place; yields a Step each step (stop by dropping the iterator). Segments stay as they are.
 
     segments : the backbone's, then the final classifier; branch b reads the output of segment sized[b].location.
-    checkpoint : written every so many seconds and at the end; an existing one is resumed.
+    checkpoint : written every so many seconds and at the end; an existing one is resumed. judging : held-out samples, and
+    what decides on them which branches go on. plan : kept in the checkpoint. alive : a list that is kept to the columns still learning. spent : a
+    dictionary kept to the passes and to the branch-training samples so far.
     Raises ValueError for fewer samples than one batch and for a checkpoint of another run.
     """
     steps = math.ceil(recipe.epochs * len(samples) / recipe.batch)
@@ -108,24 +135,38 @@ def train_branches(
     optimizer = _optimizer(branches, recipe)
     average = np.full((2, len(branches)), np.nan)  # loss, accuracy
     path, step, before = Path(checkpoint) if checkpoint else None, 0, 0.0
+    alive = [] if alive is None else alive
+    alive[:], judged, since = range(len(branches)), 0, 0
     if path and path.is_file():
-        step, before = _resume(path, branches, sized, optimizer, average, recipe)
-    learner = _Learner(fused(segments, samples.some()), branches, sized, optimizer, recipe, len(samples))
+        step, before, judged, kept, since = _resume(path, branches, sized, optimizer, average, recipe)
+        alive[:] = kept
+    learner = _Learner(segments, branches, sized, optimizer, recipe, samples, alive)
     progress = progress_of(step / steps, before, recipe.time_budget)
-    started = saved = time.perf_counter()
+    started = saved = planning.clock()
     if progress < 1:
-        learner.recall(samples, vary, step)
-    source = batches(samples, vary, recipe.batch, recipe.seed, step)
+        learner.recall(samples, vary, step, since)
+    source, filled = batches(samples, vary, recipe.batch, recipe.seed, step), progress if step else None
     while progress < 1:
-        _set_rate(optimizer, recipe, progress)
-        now = learner.step(*next(source), step)
-        average[:] = np.where(np.isnan(average), now, 0.95 * average + 0.05 * now)
+        if filled is None and learner.fills(progress):
+            learner.remember(*next(source))
+            now = np.full((2, len(branches)), np.nan)
+        else:
+            filled = progress if filled is None else filled
+            _set_rate(optimizer, recipe, (progress - filled) / (1 - filled) if not before else progress)
+            now = learner.step(*next(source), step)
+        average[:] = np.where(np.isnan(now), average, np.where(np.isnan(average), now, 0.95 * average + 0.05 * now))
         step += 1
-        seconds = before + time.perf_counter() - started
+        if judging is not None and judged < len(recipe.halvings) and progress >= recipe.halvings[judged]:
+            judged += 1
+            learner.judged(*judging, judged == len(recipe.halvings))
+            average[:, [b for b in range(len(branches)) if b not in alive]] = np.nan
+        seconds = before + planning.clock() - started
         progress = progress_of(step / steps, seconds, recipe.time_budget)
-        if path and (time.perf_counter() - saved > checkpoint_every or progress >= 1):
-            _save(path, branches, sized, optimizer, average, recipe, step, seconds)
-            saved = time.perf_counter()
+        if path and (planning.clock() - saved > checkpoint_every or progress >= 1):
+            _save(path, branches, sized, optimizer, average, recipe, step, seconds, judged, learner, plan)
+            saved = planning.clock()
+        if spent is not None:
+            spent.update(passes=step * recipe.batch / len(samples), branch_samples=learner.learnt)
         yield Step(min(progress, 1.0), step, steps, tuple(average[0]), tuple(average[1]), seconds)
     for branch in branches:
         branch.eval()
@@ -144,66 +185,131 @@ def batches(samples: Samples, vary, batch: int, seed: int, first: int = 0) -> It
 
 
 class _Learner:
-    def __init__(self, segments, branches, sized, optimizer, recipe: BranchRecipe, samples: int):
-        self.segments, self.branches, self.sized = segments, branches, sized
-        self.optimizer, self.recipe = optimizer, recipe
+    def __init__(self, segments, branches, sized, optimizer, recipe: BranchRecipe, samples: Samples, alive: list[int]):
+        self.segments, self.branches, self.sized = fused(segments, samples.some()), branches, sized
+        self.optimizer, self.recipe, self.samples, self.alive = optimizer, recipe, len(samples), alive
+        first = samples.batch(np.arange(min(len(samples), CHUNK)))
+        self.half = has_bfloat16() if recipe.half is None else recipe.half
+        self.half = self.half and agrees(self.segments, first)
         self.digesters = {size.location: branch.digest for size, branch in zip(sized, branches, strict=True)}
         # branches of one location that read equally many cells read the same tensor, kept once
         self.keys = [(size.location, branch.cells) for size, branch in zip(sized, branches, strict=True)]
         self.pools = {key: branch.pool for key, branch in zip(self.keys, branches, strict=True)}
-        self.memory: Memory | None = None
-        again = [b for b, size in enumerate(sized) if recipe.replays.get(size.design, 0)]
-        if again:
-            classes = branches[0].body[-1].out_features
-            shapes = {(k, cells): (self.digesters[k].shape[0], *cells) for k, cells in (self.keys[b] for b in again)}
-            self.memory = Memory(shapes, classes, samples, recipe.memory)
+        self.thresholds: dict[int, float] = {}
+        self.passed = self.taught = 0.0  # seconds
+        self.learnt = 0  # samples times branches
+        self.memory: Memory | None = self._memory()
+
+    def _memory(self) -> Memory | None:
+        recipe, again = self.recipe, [b for b in self.alive if self.recipe.replays.get(self.sized[b].design, 0)]
+        if not again:
+            return None
+        classes = self.branches[0].body[-1].out_features
+        shapes = {(k, cells): (self.digesters[k].shape[0], *cells) for k, cells in (self.keys[b] for b in again)}
+        return Memory(shapes, classes, self.samples, recipe.memory, self.half)
+
+    def fills(self, progress: float) -> bool:
+        """Whether the memory is filled before the first step, which is worth it where the clock counts."""
+        memory = self.memory
+        return (
+            self.recipe.time_budget is not None
+            and memory is not None
+            and memory.seen < memory.room - self.recipe.batch
+            and progress < BURST
+        )
 
     def step(self, x: Tensor, labels: Tensor, index: int) -> np.ndarray:
         """One step on a new batch, then those on remembered ones; loss and accuracy (2, B) on the new one."""
         digests, logits = self.remember(x, labels)
-        figures = self._learn(range(len(self.branches)), digests, logits, labels)
-        rounds = max((self.recipe.replays.get(size.design, 0) for size in self.sized), default=0)
-        for again in range(rounds if self.memory is not None and len(self.memory) else 0):
-            chosen = [b for b, size in enumerate(self.sized) if self.recipe.replays.get(size.design, 0) > again]
+        started = planning.clock()
+        figures = self._learn(self.alive, digests, logits, labels)
+        replays = self.recipe.replays
+        most = max((replays.get(self.sized[b].design, 0) for b in self.alive), default=0)
+        again = 0
+        while self.memory is not None and len(self.memory) and again < MOST_ROUNDS * most:
+            self.taught += planning.clock() - started
+            started = planning.clock()
+            if again >= most and not self._behind():
+                break
+            chosen = [b for b in self.alive if replays.get(self.sized[b].design, 0) > again % most]
             wanted = sorted({self.keys[b] for b in chosen})
-            generator = _generator(self.recipe.seed, index, 2 + again)
-            digests, logits, labels = self.memory.draw(self.recipe.batch, generator, wanted)
+            digests, logits, labels = self.memory.draw(
+                self.recipe.batch, _generator(self.recipe.seed, index, 2 + again), wanted
+            )
             self._learn(chosen, digests, logits, labels)
+            again += 1
+        self.taught += planning.clock() - started
         return figures
 
-    def recall(self, samples: Samples, vary, step: int) -> None:
-        """Remember what an unbroken run would know at `step`."""
+    def _behind(self) -> bool:
+        """Have the branches had less than their share of the time? Only asked where there is a budget of it."""
+        return self.recipe.time_budget is not None and self.taught * FORWARD < self.passed * (1 - FORWARD)
+
+    def recall(self, samples: Samples, vary, step: int, since: int = 0) -> None:
+        """Remember what an unbroken run, whose memory reaches back to sample `since`, would know at `step`."""
         if self.memory is not None and self.memory.room:
-            first = max(0, step - -(-self.memory.room // self.recipe.batch))
-            self.memory.seen = first * self.recipe.batch
-            for x, labels in islice(batches(samples, vary, self.recipe.batch, self.recipe.seed, first), step - first):
+            batch = self.recipe.batch
+            first = max(0, step - -(-self.memory.room // batch), since // batch)
+            self.memory.since = self.memory.seen = first * batch
+            for x, labels in islice(batches(samples, vary, batch, self.recipe.seed, first), step - first):
                 self.remember(x, labels)
+            self.memory.since = max(since, self.memory.since)
 
     def remember(self, x: Tensor, labels: Tensor) -> tuple[dict[tuple, Tensor], Tensor]:
         """What the branches read of a batch, {key: (N, channels, *cells)}, and the final logits."""
-        with torch.no_grad():
-            whole, x = outputs(self.segments, self.digesters, x)
-            digests = {(k, cells): pool(whole[k]) for (k, cells), pool in self.pools.items()}
+        started, wanted = planning.clock(), {self.keys[b] for b in self.alive}
+        with torch.no_grad(), computing(self.half):
+            readers = {k: self.digesters[k] for k, _ in wanted}
+            whole, x = outputs(self.segments, readers, x)
+            digests = {(k, cells): self.pools[k, cells](whole[k]) for k, cells in wanted}
+            x = x.float()
         if self.memory is not None:
             self.memory.add(digests, x, labels)
+        self.passed += planning.clock() - started
         return digests, x
+
+    def judged(self, samples: Samples, judge: Judge, last: bool) -> None:
+        """Held-out samples pass, and the branches that go on are those that `judge` names."""
+        alive, parts = list(self.alive), []
+        for start in range(0, len(samples), self.recipe.batch):
+            x = samples.batch(np.arange(start, min(start + self.recipe.batch, len(samples))))
+            memory, self.memory = self.memory, None
+            digests, final = self.remember(x, None)
+            self.memory = memory
+            with torch.no_grad(), computing(self.half):
+                own = [self.branches[b].eval().body(digests[self.keys[b]]).float() for b in alive]
+            parts.append(torch.stack([*own, final], dim=1).numpy())
+        kept, self.thresholds = judge(np.concatenate(parts), alive, last)
+        if kept != alive:
+            self.alive[:], old = kept, self.memory
+            self.memory = self._memory()
+            if self.memory is not None and old is not None:
+                self.memory.take_over(old)
 
     def _learn(self, chosen, digests, logits: Tensor, labels: Tensor) -> np.ndarray:
         recipe = self.recipe
         target = F.softmax(logits / recipe.softening, dim=1)  # (n, C)
-        losses, right = [], []
+        losses, figures = [], np.full((2, len(self.branches)), np.nan)
+        reaching = torch.ones(len(labels))  # (n,) how much a sample counts
         for b in chosen:
             self.branches[b].train()
-            own = self.branches[b].body(digests[self.keys[b]])  # (n, C)
-            hard = F.cross_entropy(own, labels, label_smoothing=recipe.label_smoothing)
+            with computing(self.half):
+                own = self.branches[b].body(digests[self.keys[b]])  # (n, C)
+            own = own.float()
+            hard = F.cross_entropy(own, labels, label_smoothing=recipe.label_smoothing, reduction="none")
             soft = F.log_softmax(own / recipe.softening, dim=1)
-            divergence = F.kl_div(soft, target, reduction="batchmean") * recipe.softening**2
-            losses.append((1 - recipe.distillation) * hard + recipe.distillation * divergence)
-            right.append((own.detach().argmax(dim=1) == labels).double().mean())
+            divergence = F.kl_div(soft, target, reduction="none").sum(dim=1) * recipe.softening**2
+            each = (1 - recipe.distillation) * hard + recipe.distillation * divergence  # (n,)
+            losses.append((each * reaching).sum() / reaching.sum())
+            figures[:, b] = float(losses[-1].detach()), float((own.detach().argmax(dim=1) == labels).double().mean())
+            if recipe.survivors and b in self.thresholds:
+                left = F.softmax(own.detach(), dim=1).amax(dim=1) >= self.thresholds[b]
+                reaching = torch.where(left, reaching * (1 - recipe.survivors), reaching)
         self.optimizer.zero_grad()
         torch.stack(losses).sum().backward()  # the branches share nothing, so each gets its own gradient
         self.optimizer.step()
-        return torch.stack([torch.stack(losses).detach().double(), torch.stack(right)]).numpy()
+        self.learnt += len(chosen) * len(labels)
+        return figures
 
 
 def _generator(seed: int, index: int, stream: int) -> torch.Generator:
@@ -227,7 +333,9 @@ def _identity(sized: Sequence[Sized], recipe: BranchRecipe) -> dict:
     return {"recipe": asdict(recipe), "branches": [asdict(s) for s in sized]}
 
 
-def _save(path: Path, branches, sized, optimizer, average, recipe, step: int, seconds: float) -> None:
+def _save(
+    path: Path, branches, sized, optimizer, average, recipe, step: int, seconds: float, judged: int, learner, plan
+) -> None:
     state = {
         "identity": _identity(sized, recipe),
         "branches": [branch.state_dict() for branch in branches],
@@ -235,11 +343,15 @@ def _save(path: Path, branches, sized, optimizer, average, recipe, step: int, se
         "average": average.tolist(),
         "step": step,
         "seconds": seconds,
+        "judged": judged,
+        "alive": list(learner.alive),
+        "since": 0 if learner.memory is None else learner.memory.since,
+        "plan": None if plan is None else asdict(plan),
     }
     write_state(state, path)
 
 
-def _resume(path: Path, branches, sized, optimizer, average, recipe) -> tuple[int, float]:
+def _resume(path: Path, branches, sized, optimizer, average, recipe) -> tuple[int, float, int, list[int], int]:
     try:
         state = torch.load(path, weights_only=True)
         identity = state["identity"]
@@ -253,4 +365,4 @@ def _resume(path: Path, branches, sized, optimizer, average, recipe) -> tuple[in
         branch.load_state_dict(weights)
     optimizer.load_state_dict(state["optimizer"])
     average[:] = state["average"]
-    return state["step"], state["seconds"]
+    return state["step"], state["seconds"], state["judged"], state["alive"], state["since"]

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
+
+from ..train.checkpoint import check_sums
 
 MOST_BYTES = 8 << 30
 _DEPTH = 3  # tables lie at most so deep
@@ -44,11 +48,14 @@ def read_weights(path: Path | str) -> Mapping[str, Any]:
         if is_safetensors(path):
             return load_file(path)
         with path.open("rb") as file:
-            if file.read(2)[:1] not in (b"P", b"\x80"):  # neither a zip nor an older pickle
-                raise ValueError(f"{path} is no readable checkpoint: neither PyTorch's nor .safetensors, or cut off.")
+            first = file.read(1)
+        if first == b"P":
+            check_sums(path)
+        elif first != b"\x80":  # nor an older pickle
+            raise ValueError(f"{path} is no readable checkpoint: neither PyTorch's nor .safetensors, or cut off.")
         with _numbers_of_numpy():
             content = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, KeyError, SafetensorError) as error:
+    except (OSError, RuntimeError, EOFError, KeyError, SafetensorError, BadZipFile, zlib.error) as error:
         raise ValueError(f"{path} is no readable checkpoint ({type(error).__name__}: {_first(error)}).") from error
     except ValueError:
         raise

@@ -90,6 +90,7 @@ def train_supernet(
     recipe: SandwichRecipe,
     checkpoint: Path | str | None = None,
     probes: dict[str, tuple[int, ...]] | None = None,
+    teacher: EarlyExitNetwork | None = None,
 ) -> Iterator[SupernetEpochEnd]:
     """Train `supernet` in place; yields a SupernetEpochEnd per epoch, those of a checkpoint that is resumed included.
 
@@ -98,6 +99,8 @@ def train_supernet(
     checkpoint : written after each epoch; an existing one is resumed, and ends where an unbroken run would. It may be of
     a recipe with other `epochs` as long as the learning rate has fallen in neither, or of one with other `more` epochs
     before those have begun.
+    teacher : a trained network of the same classes; every head of every subnet then learns from its final classifier in
+    place of the largest subnet's.
     Raises ValueError when the checkpoint belongs to another recipe or space, or when the loss is no number any more.
     """
     optimizer, history = optimizer_of(supernet, recipe), []
@@ -122,10 +125,12 @@ def train_supernet(
             for group in optimizer.param_groups:
                 group["lr"] = rate
             chosen = order[step * recipe.batch : (step + 1) * recipe.batch]
-            x = supernet.prepare(augment(images[chosen], recipe.shift, generator))
+            varied = augment(images[chosen], recipe.shift, generator)
+            x = supernet.prepare(varied)
             optimizer.zero_grad()
             share = recipe.distillation if epoch + step / steps >= recipe.alone else 0.0
-            loss = sandwich_step(supernet, x, labels[chosen], replace(recipe, distillation=share), rng)
+            known = None if teacher is None or not share else taught(teacher, varied, recipe.softening)
+            loss = sandwich_step(supernet, x, labels[chosen], replace(recipe, distillation=share), rng, known)
             torch.nn.utils.clip_grad_norm_(supernet.parameters(), recipe.clip)
             if not math.isfinite(loss):
                 raise ValueError(f"the loss became {loss} in epoch {epoch + 1}: take a lower learning rate.")
@@ -147,15 +152,23 @@ def learning_rate_at(recipe: SandwichRecipe, time: float) -> float:
     return recipe.learning_rate * min(1.0, rising, (1 - time / recipe.epochs) / recipe.decay)
 
 
-def sandwich_step(supernet: Supernet, x: Tensor, labels: Tensor, recipe: SandwichRecipe, rng) -> float:
+@torch.no_grad()
+def taught(teacher: EarlyExitNetwork, images: Tensor, softening: float) -> Tensor:
+    """Softened probabilities (N, C) of a teacher's final classifier on images (N, H, W[, 3]) uint8."""
+    return F.softmax(teacher(teacher.prepare(images))[:, -1] / softening, dim=1)
+
+
+def sandwich_step(
+    supernet: Supernet, x: Tensor, labels: Tensor, recipe: SandwichRecipe, rng, known: Tensor | None = None
+) -> float:
     """Gradients of one step, the mean over largest, smallest and random subnets; returns the mean loss of a subnet.
 
     x : (N, channels, H, W) prepared images; labels (N,). rng : draws the subnets and, per exit, the one design whose
-    gradient reaches the backbone.
+    gradient reaches the backbone. known (N, C) softened probabilities of a teacher, None for the largest subnet's.
     """
     genomes = [supernet.largest(rng), supernet.smallest(rng)]
     genomes += [supernet.sample(rng) for _ in range(recipe.random_subnets)]
-    teacher, total = None, 0.0
+    teacher, total = known, 0.0
     for genome in genomes:
         network, confidences = supernet.view(genome), supernet.confidences(genome, copied=False)
         chosen = draw_designs(network, rng)

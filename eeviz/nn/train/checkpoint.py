@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,7 @@ def read(path: Path | str, before: tuple[str, ...] = ()) -> tuple[dict[str, Any]
     Raises ValueError, in words, for a file that is cut, empty, no checkpoint or of a newer version. Never unpickles code.
     """
     try:
+        check_sums(path)
         state = torch.load(path, map_location="cpu", weights_only=True)
         version = state.get("version", 1)
         identity = state["identity"] if "identity" in state else {name: state[name] for name in before or ("identity",)}
@@ -45,6 +47,13 @@ def read(path: Path | str, before: tuple[str, ...] = ()) -> tuple[dict[str, Any]
     if version > VERSION:
         raise ValueError(f"{path} has version {version}, this eeviz reads up to {VERSION}: update eeviz.")
     return identity, state
+
+
+def check_sums(path: Path | str) -> None:
+    """Raises zipfile.BadZipFile where a part of a zip is not what its sum says: PyTorch's reader takes it as it is."""
+    with zipfile.ZipFile(path) as archive:
+        if broken := archive.testzip():
+            raise zipfile.BadZipFile(f"{broken} is damaged")
 
 
 def resume(path: Path | str, identity: Mapping[str, Any], before: tuple[str, ...] = ()) -> dict[str, Any]:

@@ -69,7 +69,7 @@ class AugmentApp(LabApp):
         return () if self.state.static is None else self.state.static.points
 
     def stale(self) -> bool:
-        """Has the form moved on from what was decided, in what Decide again takes?"""
+        """Whether the form has moved on from what was decided, in what “Decide again” takes."""
         decision, asked = self.state.decision, self.state.settings
         return (
             decision is not None

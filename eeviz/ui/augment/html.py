@@ -32,6 +32,11 @@ def headline(one: Configuration, final: float) -> str:
         for a, b, c in cells
     )
     difference = f"Accuracy against the model on the same samples: {format.interval_points(one.difference)}."
+    if one.expected is not None:
+        difference += (
+            f" On new samples expect a drop of {format.interval_points(one.expected)} (cross-validated); asked for: at most "
+            f"{100 * one.asked:g} pp."
+        )
     return f'<div class="ee-strip">{inside}</div><p class="ee-sentence">{escape(difference)}</p>'
 
 

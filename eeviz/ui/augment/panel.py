@@ -24,7 +24,7 @@ class Panel:
         self.undo = button(app, "↶ Undo", "Back to the network shown before", app.driver.undo, "undoing")
         self.redo = button(app, "↷ Redo", "Forward again", app.driver.redo, "redoing")
         self.cheaper = button(app, "◀ Cheaper", "The next cheaper point of the front", lambda: self.move(-1), "moving")
-        self.dearer = button(
+        self.costlier = button(
             app, "More accurate ▶", "The next more accurate point of the front", lambda: self.move(1), "moving"
         )
         self.asked = button(
@@ -49,7 +49,7 @@ class Panel:
             "writing the records",
         )  # fmt: skip
         self.actions = row(
-            self.cheaper, self.dearer, self.asked, self.undo, self.redo, self.explore, self.onnx, self.records
+            self.cheaper, self.costlier, self.asked, self.undo, self.redo, self.explore, self.onnx, self.records
         )
         self.box = widgets.VBox(
             [heading("On the platform"), self.figures, self.actions, self.drawing, self.gap],
@@ -101,7 +101,7 @@ class Panel:
         self.undo.disabled, self.redo.disabled = not state.can_undo, not state.can_redo
         last = -1 if none else len(state.decision.front) - 1
         self.cheaper.disabled = none or state.selected.index <= 0
-        self.dearer.disabled = none or state.selected.index >= last
+        self.costlier.disabled = none or state.selected.index >= last
         self.asked.disabled = none or state.selected.index == state.decision.index
         self.explore.disabled = self.records.disabled = none
         self.onnx.disabled = none or state.busy or bool(state.exporting)

@@ -19,6 +19,7 @@ from .gallery import Gallery
 from .link import Link, to_code, to_query
 from .opening import Opening
 from .router import HIDEABLE, Router
+from .saving import Saving
 from .state import ExplorerState
 from .views import classes, confidence, exits, reliability, shifted
 from .views import tradeoff as tradeoff_view
@@ -58,7 +59,7 @@ class ExplorerApp(App):
 
     def __init__(self, state: ExplorerState, *, name: str = "", hide=(), complaint: str = "", inline: bool = False):
         super().__init__(state, hide)
-        self.name = name
+        self.name, self._inline = name, inline
         self._last_moved: tuple[int, ...] = ()
         self._last_time = 0.0
         self.link = LinkOf(self)
@@ -132,7 +133,8 @@ class ExplorerApp(App):
         chart = self._shown_unless("chart", [heading("Accuracy against cost"), self.chart.box])
         children = [self.router, self.status, self.notes, columns(*chart, panel)]
         children += [] if "tabs" in hide else [self._tabs()]
-        children += self._foot()
+        self.saving = Saving(self, inline=self._inline)
+        children += [*self._foot(), *self._shown_unless("code", self.saving.box)]
         if "open" not in hide:
             self.opening = Opening(self)
             children.append(self.opening.box)

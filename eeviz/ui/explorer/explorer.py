@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from os import PathLike
+from pathlib import Path
 
 from ...catalogue import Demo, load_demo
 from ...core.table.policy import Policy, Routing
 from ...core.table.records import ExitRecords
 from ..page.facade import Facade, checked_parts
+from ..standalone.page import PARTS, write
 from .app import ExplorerApp
 from .link import Link, from_query
+from .saving import view_of
 from .state import ExplorerState, Look
-
-PARTS = ("sliders", "lock", "switches", "boxes", "headline", "picture", "summary", "chart", "tuning", "pins", "report", "tabs", "open", "code")  # fmt: skip
-"""What `hide` can take away, for teachers; "lock" leaves the controls visible but fixed."""
 
 
 class Explorer(Facade):
     """Facade of one explorer: plain values in and out, displayed by Jupyter.
 
-    policy (settable), routing, records, code, url, looks; undo(), redo().
+    policy (settable), routing, records, code, url, looks; undo(), redo(), save_html(path).
     """
 
     state: ExplorerState
@@ -51,6 +52,14 @@ class Explorer(Facade):
 
     def redo(self) -> None:
         self.state.redo()
+
+    def save_html(self, path: str | PathLike, title: str = "", samples: int | None = None) -> Path:
+        """Write the explorer as it stands as one HTML file that needs no Python: the records, the report split (shut), the
+        thresholds, the hidden parts. title, samples and errors as for `ee.page`.
+
+        >>> file = ee.explore("fashion").save_html("fashion.html", samples=500)
+        """
+        return write(view_of(self._app, title), path, samples)
 
     def __repr__(self) -> str:
         return f"Explorer({self.records!r}, {self.policy!r})"

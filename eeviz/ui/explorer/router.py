@@ -5,7 +5,6 @@ The page holds the records as binary buffers and redraws at display rate; Python
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 
 import anywidget
@@ -14,7 +13,7 @@ import traitlets
 
 from ...core.table.policy import Policy, check
 from ...core.table.records import ExitRecords
-from ..charts.theme import exit_colors, exit_patterns
+from ..charts.spec import router_spec
 from ..page.assets import module, style
 
 HIDEABLE = ("headline", "sliders", "switches", "boxes", "picture", "summary", "lock")
@@ -100,7 +99,7 @@ class Router(anywidget.AnyWidget):
         """Show other records (arguments as for the class). Raises ValueError, and then shows what it showed before."""
         check(records, policy)
         self._revision += 1
-        spec = _spec(records, cost, names, colors, static_cost, split_note) | {"revision": self._revision}
+        spec = router_spec(records, cost, names, colors, static_cost, split_note) | {"revision": self._revision}
         with self.hold_sync():  # one message: the page must never hold half of two tables
             self.records = records
             self._confidence = records.confidence[:, :-1].tobytes(order="F")
@@ -139,49 +138,3 @@ def _checked_hidden(hide: Sequence[str]) -> list[str]:
     if unknown:
         raise ValueError(f"hide: no part is called {', '.join(map(repr, unknown))}; choose of {', '.join(HIDEABLE)}.")
     return [part for part in HIDEABLE if part in hide]
-
-
-def _spec(records: ExitRecords, cost: str, names, colors, static_cost, split_note: str) -> dict:
-    """All that the page needs besides the buffers, as JSON."""
-    exits = records.exits_count
-    charge = records.cost(cost)
-    static = charge.static if static_cost is None else float(static_cost)
-    if not np.isfinite(static) or static <= 0:
-        raise ValueError(f"static_cost: expected a cost above 0 {charge.unit}, got {static!r}.")
-    return {
-        "samples": len(records),
-        "exits": exits,
-        "names": _per_exit(names or [_capital(name) for name in records.exits], "names", exits),
-        "colors": _colors(colors, exits),
-        "patterns": list(exit_patterns(exits)),
-        "positions": records.position.tolist(),
-        "removable": records.removable,
-        "terms": [{"backbone": term.backbone.tolist(), "heads": term.heads.tolist()} for term in charge.terms],
-        "unit": charge.unit,
-        "static": static,
-        "note": split_note,
-        "wilson": records.weight is None and records.group is None,
-    }
-
-
-def _capital(name: str) -> str:
-    return name[:1].upper() + name[1:]
-
-
-def _per_exit(values: Sequence[str], what: str, exits: int) -> list[str]:
-    if isinstance(values, str) or len(values) != exits:
-        raise ValueError(f"{what}: expected {exits}, one per exit and one for the final classifier.")
-    return [str(value) for value in values]
-
-
-def _colors(colors: Sequence[str] | Mapping[str, Sequence[str]] | None, exits: int) -> dict[str, list[str]]:
-    if colors is None:
-        return {theme: list(exit_colors(exits, theme)) for theme in ("light", "dark")}
-    both = colors if isinstance(colors, Mapping) else {"light": colors, "dark": colors}
-    if set(both) != {"light", "dark"}:
-        raise ValueError('colors: expected E colours, or a mapping with "light" and "dark".')
-    checked = {theme: _per_exit(values, "colors", exits) for theme, values in both.items()}
-    for color in (*checked["light"], *checked["dark"]):
-        if not re.fullmatch(r"#[0-9a-fA-F]{3,8}|[a-zA-Z]+|(rgb|hsl)a?\([\d\s.,%/]+\)", color):
-            raise ValueError(f"colors: {color!r} is not a CSS colour such as #0072B2.")
-    return checked

@@ -9,7 +9,7 @@ import numpy as np
 from traitlets import Any, Bool, Instance, Int, Tuple, Unicode, observe
 
 from ...core.table.calibration import fit_temperature
-from ...core.table.metrics import threshold_for_share
+from ...core.table.metrics import default_policy, threshold_for_share
 from ...core.table.policy import Policy, Routing, check, route
 from ...core.table.records import ExitRecords
 from ...labs.state import History
@@ -200,12 +200,3 @@ class ExplorerState(History):
     def _inside(self, change) -> None:
         if change.new is not None and not 0 <= change.new < len(self.records):
             raise ValueError(f"sample {change.new} does not exist: there are {len(self.records)}.")
-
-
-def default_policy(records: ExitRecords) -> Policy:
-    """Half of the samples are confident enough at every exit; one branch design per position."""
-    thresholds: list[float | None] = []
-    for k in range(records.exits_count - 1):
-        alternative = k > 0 and records.position[k] == records.position[k - 1]
-        thresholds.append(None if alternative else threshold_for_share(records, k, 0.5))
-    return Policy(thresholds)

@@ -32,7 +32,7 @@ def amount(value: float, unit: str) -> str:
 
 
 def headline(state: HardwareState) -> str:
-    """Strip of figures of the network, and of what its exits spare."""
+    """Strip of figures of the network, and of what its exits save."""
     read, fronts, asked = state.reading, state.fronts, state.settings
     if read is None:
         return ""
@@ -59,7 +59,7 @@ def _spared(fronts: Fronts, asked: Settings) -> list[tuple[str, str, str]]:
         said = "mean; chosen here, so optimistic"
         if cost != asked.cost:
             extra = fronts.extra(cost, asked.cost, asked.max_drop)
-            said = f"choosing by {word(cost)}: {format.percent(extra)} dearer"
+            said = f"choosing by {word(cost)}: {format.percent(extra)} more expensive"
         cells.append((f"{word(cost)} saved", format.percent(fronts.saved(asked.cost, cost, index)), said))
     front = fronts.fronts[asked.cost]
     cells.append(("accuracy", format.percent(front.accuracy[index], 2), drop_words(asked)))

@@ -88,7 +88,7 @@ class Rounding:
 
     @property
     def busy(self) -> bool:
-        """Is a measurement or a fine-tuning under way?"""
+        """Whether a measurement or a fine-tuning is under way."""
         return self._job.state is JobState.RUNNING
 
     def join(self, timeout: float | None = None) -> None:

@@ -19,7 +19,7 @@ ROWS = 14
 
 
 def layers(read: Reading | None, by: str) -> str:
-    """The dearest layers in a table."""
+    """The most expensive layers in a table."""
     if read is None or read.layers is None:
         return "<p class='ee-sentence'>No layers to show yet.</p>"
     table = read.layers
@@ -49,7 +49,7 @@ def layers(read: Reading | None, by: str) -> str:
         for name, values in (("latency", cycles), ("energy", energy), ("MACs", macs))
         if values.sum()
     )
-    said = f"The {len(order)} dearest of {len(table)} layers by {word(by)} take {sums}. A sample that reaches the end meets all."
+    said = f"The {len(order)} most expensive of {len(table)} layers by {word(by)} take {sums}. A sample that reaches the end meets all."
     return f"<p class='ee-sentence'>{escape(said)}</p>" + _table(head, rows, left=(1, 2))
 
 
@@ -91,13 +91,13 @@ def machines(found: tuple[Machine, ...], settings: Settings) -> str:
             told.append(f"{one.title}: {one.words}")
             rows.append((one.title, *["–"] * 6))
             continue
-        spared = "–" if one.saved is None else format.percent(one.saved)
+        saved = "–" if one.saved is None else format.percent(one.saved)
         heads = head_utilisation(read.layers)
         rows.append(
             (
                 one.title,
                 *(_static(read, name) for name in ("latency", "energy", settings.cost)),
-                spared,
+                saved,
                 _heads_share(read),
                 "–" if heads is None else heads[0],
             )
@@ -106,7 +106,7 @@ def machines(found: tuple[Machine, ...], settings: Settings) -> str:
     name = word(settings.cost)
     head = ("hardware", "latency", "energy", name, f"{name} saved", "exits' latency", "array used by exits")
     products = [m.reading.costs["energy x latency"].static for m in found if m.reading and m.reading.layers is not None]
-    said = "Latency, energy and cost of the whole network without exits; what exits spare is chosen on these samples."
+    said = "Latency, energy and cost of the whole network without exits; what exits save is chosen on these samples."
     if len(products) > 1:
         said += (
             f" Between the accelerators energy x latency differs by a factor of {max(products) / min(products):.3g}"

@@ -46,6 +46,12 @@ export function deepest(thresholds) {
   return end < 0 ? thresholds.length : end;
 }
 
+// The worst case where samples go as deep as each exit and no deeper. Memory is held to the end, whoever gets there.
+export function worstAt(table, thresholds) {
+  const cost = costAt(table.terms, thresholds);
+  return table.unit === "B" ? cost.fill(cost[cost.length - 1]) : cost;
+}
+
 const sum = (values) => values.reduce((a, b) => a + b, 0);
 
 export function figures(table, thresholds) {
@@ -62,7 +68,7 @@ export function figures(table, thresholds) {
     right: total,
     interval: wilson(total, table.samples),
     mean: sum(count.map((c, k) => c * cost[k])) / table.samples,
-    worst: cost[table.unit === "B" ? cost.length - 1 : deepest(thresholds)], // memory is held whoever gets there
+    worst: worstAt(table, thresholds)[deepest(thresholds)],
   };
 }
 
@@ -128,4 +134,26 @@ export function quantity(value, unit) {
   const scaled = value / scale;
   const number = counted && scale === 1 ? whole(scaled) : scaled >= 999.5 ? scaled.toFixed(0) : scaled.toPrecision(3);
   return [number, counted ? `${prefix} ${unit}`.trim() : prefix + unit];
+}
+
+// The power of ten in which a value is shown.
+function scaleOfQuantity(value, unit) {
+  const usable = unit === "MACs" ? PREFIXES.filter(([scale]) => scale >= 1) : PREFIXES;
+  return (usable.find(([size]) => Math.abs(value) >= 0.9995 * size) ?? [1])[0];
+}
+
+// With six significant digits where there are so many: “1.63842 M MACs”.
+export function precisely(value, unit) {
+  return `${Number((value / scaleOfQuantity(value, unit)).toPrecision(6))} ${quantity(value, unit)[1]}`;
+}
+
+// The most that is shown as no more than `limit`: who reads 1.64 and asks for 1.64 means what was shown. A limit of more
+// digits than are shown is taken as it is.
+export function shownWithin(limit, unit) {
+  if (!(limit > 0) || !Number.isFinite(limit)) return limit;
+  const scale = scaleOfQuantity(limit, unit), shown = quantity(limit, unit).join(" "), number = quantity(limit, unit)[0].replaceAll(",", "");
+  if (Math.abs(Number(number) * scale - limit) > 1e-9 * limit) return limit;
+  let most = limit + 0.5 * 10 ** -(number.split(".")[1] ?? "").length * scale;
+  for (let i = 0; i < 8; i++, most -= most * Number.EPSILON) if (quantity(most, unit).join(" ") === shown) return most;
+  return limit;
 }

@@ -12,8 +12,9 @@ let instances = 0;
 
 // data: a table as route.js has it, and {names, patterns, colors, positions, removable, unit, static, note, wilson,
 //       thresholds, interval, hidden, projector}. onRest(thresholds) is called when the user comes to rest.
-// Returns {setData(data), set({thresholds, interval, hidden, projector}), destroy()}.
-export function mount(el, data, { onRest = () => {} } = {}) {
+// onDraw(figures, thresholds) at every redraw. Returns {setData(data), set({thresholds, interval, hidden, projector}),
+// thresholds(), destroy()}.
+export function mount(el, data, { onRest = () => {}, onDraw = () => {} } = {}) {
   const root = h("div", { class: "ee-router" });
   el.append(root);
   const observer = new ResizeObserver(() => fit());
@@ -68,6 +69,7 @@ export function mount(el, data, { onRest = () => {} } = {}) {
     parts.controls.update(now, view.thresholds);
     parts.picture.update(now, view.thresholds);
     say(parts.summary, sentence(view, now));
+    onDraw(now, view.thresholds);
   }
   const redraw = () => (frame ||= requestAnimationFrame(draw)); // one redraw per burst
 
@@ -116,7 +118,7 @@ export function mount(el, data, { onRest = () => {} } = {}) {
     root.remove();
   }
   setData(data);
-  return { setData, set, destroy };
+  return { setData, set, thresholds: () => view.thresholds, destroy };
 }
 
 const same = (a, b) => a.length === b.length && a.every((value, k) => value === b[k]);

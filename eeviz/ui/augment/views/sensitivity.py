@@ -1,4 +1,4 @@
-"""Would the saving survive if a figure of the platform were half, or twice, what is believed?"""
+"""Whether the saving survives when a figure of the platform is half, or twice, what is believed."""
 
 from __future__ import annotations
 

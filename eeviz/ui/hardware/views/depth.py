@@ -221,7 +221,7 @@ def describe(app) -> str:
         f"{len(table)} layers in the order in which a sample meets them; coloured bands are exits. The early exits take {told}. "
         f"The lines show what each layer would take if costs followed its MACs: {format.percent(elsewhere(table, table.cycles))} "
         f"of the latency and {format.percent(elsewhere(table, table.energy))} of the energy lie elsewhere. "
-        f"The dearest layer by energy x latency: {table.words[dear]} ({table.piece[dear]}). dw: depthwise."
+        f"The most expensive layer by energy x latency: {table.words[dear]} ({table.piece[dear]}). dw: depthwise."
     )
 
 

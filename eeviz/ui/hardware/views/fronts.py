@@ -1,4 +1,4 @@
-"""The exits' front under each cost: how much of it is spared at which accuracy."""
+"""The exits' front under each cost: how much of it is saved at which accuracy."""
 
 from __future__ import annotations
 
@@ -91,14 +91,14 @@ def describe(app) -> str:
     fronts = state.fronts
     if fronts is None:
         if state.subject is not None and state.subject.records is None:
-            return "This network came without answers: give records to see what its exits spare."
+            return "This network came without answers: give records to see what its exits save."
         return "The best thresholds under each cost will be drawn here."
     drop = state.settings.max_drop
-    spared = ", ".join(
+    saved = ", ".join(
         f"{format.percent(fronts.saved(cost, cost, fronts.index(cost, drop)))} of the {word(cost)}"
         for cost in fronts.fronts
     )
-    return f"Thresholds solved for each cost, {drop_words(state.settings)}, spare {spared}. Chosen on these samples, so optimistic."
+    return f"Thresholds solved for each cost, {drop_words(state.settings)}, save {saved}. Chosen on these samples, so optimistic."
 
 
-CHART = Chart("What exits spare, by each cost", draw, describe)
+CHART = Chart("What exits save, by each cost", draw, describe)
