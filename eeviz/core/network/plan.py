@@ -27,6 +27,9 @@ class Head:
     design: str = ""
     bits: Bits | None = None
 
+    def __repr__(self) -> str:
+        return f"Head({self.name}, at position {self.position}, {len(self.layers)} layers)"
+
 
 @dataclass(frozen=True)
 class Plan:
