@@ -19,8 +19,9 @@ SKIPPED = (
 
 
 @pytest.mark.parametrize("name", eeviz.__all__)
-def test_every_public_name_has_an_example_that_runs(name):
+def test_every_public_name_has_an_example_that_runs(name, tmp_path, monkeypatch):
     """At most five lines of input, with `ee`, `np` and torch's `nn` at hand."""
+    monkeypatch.chdir(tmp_path)  # where an example writes a file
     from torch import nn
 
     tests = doctest.DocTestFinder(recurse=False).find(

@@ -53,7 +53,7 @@ def new_page(chromium):
     def make(width=1440, height=900, **options):
         context = chromium.new_context(viewport={"width": width, "height": height}, **options)
         context.set_default_timeout(20_000)
-        context.route("https://**", lambda route: route.abort())  # Voila's page asks a CDN for its icons
+        context.route("https://**", lambda route: route.abort())  # nothing of ours asks for any: see test_front_door
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: errors.append(str(error)))

@@ -86,6 +86,10 @@ class _Host:
     def stop(self) -> None:
         self.server.stop()
 
+    def said(self) -> str:
+        """What the server has written into its log."""
+        return (self.folder / "log.txt").read_text("utf-8")
+
 
 class VoilaHost(_Host):
     """Voila, as `make run` starts it."""
@@ -94,8 +98,7 @@ class VoilaHost(_Host):
 
     def __init__(self, folder: Path, root: Path):
         super().__init__(folder, root)
-        # As in voila.json, only sooner: Voila itself does not end the kernel of a page that was left (its request to do
-        # so lacks the _xsrf cookie and is refused).
+        # As in voila.json, only sooner: for pages that could not say that they were left.
         culling = [f"--MappingKernelManager.cull_{what}={CULL_SECONDS}" for what in ("idle_timeout", "interval")]
         options = [f"--Voila.connection_dir_root={folder}", *culling]
         self.server = serve.voila(self.notebooks, serve.free_port(), options, self.env, folder / "log.txt")

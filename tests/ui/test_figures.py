@@ -42,6 +42,8 @@ def test_complete_from_the_start(fig):
     assert fig._widget_layout["height"] == 260
     assert fig._widget_layout["template"]["layout"]["colorway"] == list(exit_colors(4, "light"))
     assert fig._config["displaylogo"] is False
+    assert fig._config["showSendToCloud"] is False  # plotly 7 offers to upload charts unless told otherwise
+    assert fig._config["plotlyServerURL"] == ""
 
 
 def test_whoever_asks_gets_the_figure_of_today(fig):

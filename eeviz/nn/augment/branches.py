@@ -55,7 +55,8 @@ def build(
     example = torch.zeros(1, *location.shape)
     allowed = [width for width in _WIDTHS if width <= _MOST[design]]
     if design == "mlp":
-        inputs = prod(_module(Digest(location, coarse), design, classes, 8).cells) * Digest(location, coarse).shape[0]
+        channels, *cells = Digest(location, coarse).shape
+        inputs = channels * prod(pooled(cells, COARSE)[1])
         allowed = [width for width in allowed if width >= 8 and (width == 8 or width * inputs <= _WEIGHTS)]
 
     def sized(width: int) -> tuple[Sized, Branch]:

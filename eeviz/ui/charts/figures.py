@@ -24,6 +24,8 @@ from .theme import exit_colors
 BUNDLE = Path(plotly.__file__).parent / "package_data" / "widgetbundle.js"
 CONFIG = {
     "displaylogo": False,
+    "showSendToCloud": False,  # plotly 7 offers to upload every chart, data included, unless told otherwise
+    "plotlyServerURL": "",
     "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"],
     "toImageButtonOptions": {"format": "svg"},
 }

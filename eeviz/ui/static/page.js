@@ -92,7 +92,7 @@ function render({ model, el }) {
   });
   sizes.observe(ruler);
 
-  const themes = new MutationObserver(() => put({ theme: theme() }));
+  const themes = new MutationObserver(() => put({ theme: theme(), query: parameters() })); // a choice is in the address
   themes.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light", "data-jp-theme-name"] });
 
   const address = () => withState(model.get("state"), model.get("owned"));
