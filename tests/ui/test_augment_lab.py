@@ -139,7 +139,8 @@ def test_deciding_again_keeps_the_branches(done):
     assert done.state.decision.settings == done.state.settings
 
 
-def test_fine_tuning_goes_on_with_some_branches_and_counts_from_the_model_as_given(tmp_path):
+def test_fine_tuning_goes_on_with_some_branches_and_counts_from_the_model_as_given(tmp_path, monkeypatch):
+    monkeypatch.setattr(session, "LEARNING_SECONDS", 0.0)  # on a quick machine a stage may pass between two reports
     asked = replace(ASKED, fine_tune=True, cost="macs", max_drop=0.3)
     gentle = JointRecipe(epochs=2, batch=64, learning_rate=2e-4)
     app = AugmentApp(AugmentState(asked), source(joint=gentle), folder=tmp_path, inline=True)

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from ...core.platform.platform import Platform
 from ...jobs import Job, JobState
 from ...labs.augment import session
@@ -224,7 +226,9 @@ class Driver:
         elif isinstance(result, Anatomy):
             with state.hold_trait_notifications():
                 if state.learning is not None and len(state.learning.accuracy) != len(result.branches):
-                    state.learning = None  # fine-tuning goes on with some of them
+                    # training goes on, or ends, with some of them
+                    unknown = np.full(len(result.branches), np.nan)
+                    state.learning = replace(state.learning, accuracy=unknown)
                 state.anatomy = result
         elif isinstance(result, Learning):
             state.learning = result
