@@ -39,8 +39,11 @@ class Samples:
 
     def batch(self, index) -> Tensor:
         """Model input of the samples at `index`."""
-        x = self.prepare(self.values[index])
-        return x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x
+        return self.prepare(self.values[index]).contiguous()
+
+    def some(self, count: int = 8) -> Tensor:
+        """Model input of a few samples, spread over all."""
+        return self.batch(np.unique(np.linspace(0, len(self) - 1, min(count, len(self))).astype(int)))
 
     def part(self, index: np.ndarray) -> Samples:
         """The samples at `index` (M,)."""
@@ -109,7 +112,8 @@ class Standard:
         if self.picture:
             x = x / 255.0
         x = x if self.mean is None else x - self.mean
-        return x if self.std is None else x / self.std
+        x = x if self.std is None else x / self.std
+        return x.contiguous()  # else pictures lie channels last, which a `view` inside a model does not take
 
 
 def _standard(values: np.ndarray, channels_last: bool, mean, std) -> Standard:

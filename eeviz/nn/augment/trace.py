@@ -49,6 +49,9 @@ class Traced:
     by: str
     classes: int = 0
 
+    def __repr__(self) -> str:
+        return f"Traced({len(self.values)} nodes, by {self.by})"
+
 
 def trace(model: nn.Module, example: Tensor) -> Traced:
     """The graph of a classifier in evaluation mode; example : at least one input, (n, ...), as the model takes it.
