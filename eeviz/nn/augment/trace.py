@@ -74,6 +74,9 @@ class Traced:
         answers = answers[None] if answers.ndim == 1 else answers
         return answers.clamp_min(TINY).log() if self.ending == "probabilities" else answers
 
+    def __repr__(self) -> str:
+        return f"Traced({len(self.values)} nodes, by {self.by})"
+
 
 def trace(model: nn.Module, example: Tensor) -> Traced:
     """The graph of a classifier in evaluation mode; example : at least one input, (n, ...), as the model takes it.
