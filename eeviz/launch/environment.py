@@ -193,7 +193,8 @@ class Environment:
         if cause := _cause(text, self.prefix):
             return cause
         lines = text.splitlines()
-        errors = [line.removeprefix("ERROR:").strip() for line in lines if line.startswith("ERROR")]
+        # Indented where pip itself was started by pip, to build a package.
+        errors = [line.strip().removeprefix("ERROR:").strip() for line in lines if line.strip().startswith("ERROR:")]
         return " ".join(errors[-2:]) or (lines[-1] if lines else "pip ended without a word.")
 
     def _remove_interrupted(self) -> None:
@@ -239,7 +240,9 @@ def _cause(text: str, prefix: Path) -> str:
             f"The disk is full ({free:.1f} GB are free at {place}): make room, about {GIGABYTES['explorer']} GB for the "
             f"explorer and {GIGABYTES['dashboards']} GB for all dashboards, and start again."
         )
-    if any(words in text for words in _UNREACHABLE):
+    # With few retries pip says no more than that it found no version at all of something that surely exists.
+    nothing = "(from versions: none)" in text and "requirement hatchling" in text
+    if nothing or any(words in text for words in _UNREACHABLE):
         return (
             "The package index cannot be reached: connect this computer to the internet, or name a mirror in "
             "PIP_INDEX_URL, and start again."

@@ -56,7 +56,8 @@ class InstallState:
         if self.state == "failed":
             return (
                 f"Installing {self.step} failed: {self.message} "
-                "The explorer works without it; `make run` or `python -m eeviz install` tries again."
+                f"{'' if 'explorer' in self.step else 'The explorer works without it; '}"
+                "`make run` or `python -m eeviz install` tries again."
             )
         return "Only the explorer's own packages were asked for; `make run` or `python -m eeviz install` adds the rest."
 
