@@ -76,7 +76,7 @@ def samples_of(data: Any, mean=None, std=None, prepare: Prepare | None = None) -
         fields = {"classes": data.classes, "name": data.name, "split": data.split}
         fields["group"] = getattr(data, "groups", None)
     elif isinstance(data, (tuple, list)) and len(data) == 2:
-        values, labels = (np.asarray(part) for part in data)
+        values, labels = (_array(part) for part in data)
         last = values.dtype == np.uint8
     else:
         raise ValueError(
@@ -93,6 +93,14 @@ def samples_of(data: Any, mean=None, std=None, prepare: Prepare | None = None) -
     if values.dtype == object or (np.issubdtype(values.dtype, np.floating) and not np.isfinite(values).all()):
         raise ValueError("values: expected finite numbers.")
     return Samples(values, labels.astype(np.int64), prepare or _standard(values, last, mean, std), **fields)
+
+
+def _array(values: Any) -> np.ndarray:
+    """Values of a tensor too, whatever it lies on, learns or is rounded to."""
+    if isinstance(values, Tensor):
+        values = values.detach().cpu()
+        values = (values.float() if values.dtype == torch.bfloat16 else values).numpy()
+    return np.asarray(values)
 
 
 @dataclass(frozen=True, eq=False)
