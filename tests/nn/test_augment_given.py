@@ -151,3 +151,300 @@ def test_pictures_reach_a_view_too():
     assert not made.network().channels_last
     assert len(made.network(made.best(max_drop=1.0)).infer(pictures).predicted) == 48
     assert copy.deepcopy(made.network()).prepare(pictures).is_contiguous()
+
+
+class Plain(nn.Module):
+    """Two convolutions, something between them, and a classifier."""
+
+    def __init__(self, between=None, ending=None, norm=False):
+        super().__init__()
+        self.a, self.b, self.c = (
+            nn.Conv2d(3, 8, 3, padding=1),
+            nn.Conv2d(8, 8, 3, padding=1),
+            nn.Conv2d(8, 8, 3, padding=1),
+        )
+        self.norm = nn.BatchNorm2d(8) if norm else nn.Identity()
+        self.out, self.between, self.ending = nn.Linear(8, 4), between, ending
+
+    def forward(self, x):
+        x = F.relu(self.norm(self.b(F.relu(self.a(x)))))
+        x = x if self.between is None else self.between(x)
+        x = self.out(F.relu(self.c(x)).mean((2, 3)))
+        return x if self.ending is None else self.ending(x)
+
+
+class Later(nn.Module):
+    """The batch is the time axis, and each sample knows those before it."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.lstm, self.out = nn.Conv1d(2, 8, 5), nn.LSTM(8, 8), nn.Linear(8, 4)
+
+    def forward(self, x):
+        return self.out(self.lstm(F.relu(self.a(x)).transpose(1, 2))[0].mean(1))
+
+
+def example(n=6, shape=(3, 12, 12)):
+    return torch.from_numpy(values(n, shape))
+
+
+@pytest.mark.parametrize(
+    ("between", "operator"),
+    [
+        (lambda x: x - x.mean(0, keepdim=True), "mean"),
+        (lambda x: x.softmax(0), "softmax"),
+        (lambda x: x / (1 + x.amax(0, keepdim=True)), "amax"),
+        (lambda x: x - x.max(0).values, "max"),
+        (lambda x: x / x.abs().max(), "max"),
+        (lambda x: F.batch_norm(x, None, None, training=True), "batch_norm"),
+        (lambda x: x.cumsum(0), "cumsum"),
+        (nn.BatchNorm2d(8, track_running_stats=False).eval(), "BatchNorm2d"),
+    ],
+    ids=["centring", "softmax", "amax", "max", "whole maximum", "batch norm", "cumsum", "norm without statistics"],
+)
+def test_answers_that_depend_on_the_batch_are_refused_and_the_operator_named(between, operator):
+    with pytest.raises(ValueError, match=f"depends on the other samples.*from {operator}"):
+        analyse(Plain(between).eval(), example())
+
+
+def test_samples_as_the_steps_of_a_recurrent_layer_are_refused():
+    with pytest.raises(ValueError, match=r"depends on the other samples.*from LSTM \(lstm\)"):
+        analyse(Later().eval(), example(shape=(2, 32)))
+
+
+@pytest.mark.parametrize(
+    "ending", [lambda x: x.softmax(1), nn.Softmax(dim=-1), lambda x: (e := x.exp()) / e.sum(1, True)]
+)
+def test_probabilities_become_log_probabilities_and_are_told(ending):
+    torch.manual_seed(3)
+    model, x = Plain(ending=ending).eval(), values()
+    made = augment(model, (x, np.arange(48) % 4), training=(x, np.arange(48) % 4), epochs=1, locations=1)
+    assert "probabilities" in made.notes[0]
+    assert made.graph.answers(example()).shape == (6, 4)
+    np.testing.assert_allclose(np.exp(made.records.logits[:, -1]), answers(model, x), rtol=1e-4)
+    with torch.no_grad():
+        assert torch.equal(made.network()(example())[:, -1], torch.log(model(example())))
+
+
+def test_log_probabilities_are_told():
+    model = Plain(ending=nn.LogSoftmax(dim=1)).eval()
+    assert "log-softmax" in analyse(model, example()).notes[0]
+    assert analyse(Plain().eval(), example()).notes == ()
+
+
+class Squeezed(nn.Module):
+    def __init__(self, squeeze):
+        super().__init__()
+        self.a, self.b, self.out = nn.Conv2d(3, 8, 3), nn.Conv2d(8, 8, 3), nn.Conv2d(8, 4, 1)
+        self.squeeze = squeeze
+
+    def forward(self, x):
+        return self.squeeze(self.out(F.adaptive_avg_pool2d(F.relu(self.b(F.relu(self.a(x)))), 1)))
+
+
+@pytest.mark.parametrize("squeeze", [lambda x: x.squeeze(), torch.squeeze, lambda x: x.squeeze((0, 2, 3))])
+def test_a_squeeze_keeps_the_batch_of_one_sample(squeeze):
+    model, x = Squeezed(squeeze).eval(), values(129)
+    y = np.arange(129) % 4
+    made = augment(model, (x, y), training=(x, y), epochs=1, locations=1, designs=("mlp",))
+    np.testing.assert_allclose(
+        made.records.logits[:, -1], answers(model, x), rtol=1e-4, atol=1e-5
+    )  # 129 is 128 and one
+    assert len(made.collect((x[:1], y[:1]))) == 1
+    with torch.no_grad():
+        assert torch.equal(made.network()(example(1))[0, -1], model(example(1)))
+
+
+def weighted(wrap, name="b"):
+    model = Plain(norm=True)
+    wrap(getattr(model, name))
+    return shaken(model)
+
+
+@pytest.mark.parametrize("joint", [None, 1])
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        torch.nn.utils.weight_norm,
+        torch.nn.utils.spectral_norm,
+        torch.nn.utils.parametrizations.weight_norm,
+        torch.nn.utils.parametrizations.spectral_norm,
+        lambda m: torch.nn.utils.prune.l1_unstructured(m, "weight", 0.5),
+    ],
+    ids=["weight_norm", "spectral_norm", "weight_norm, new", "spectral_norm, new", "pruned"],
+)
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+def test_weights_that_are_computed_are_taken(wrap, joint):
+    model, x = weighted(wrap), values()
+    model(example())  # as its user ran it: with gradients
+    if joint is None:
+        made_of(model, x)
+        return
+    y = np.arange(48) % 4
+    made = augment(model, (x, y), training=(x, y), epochs=1, locations=1, designs=("mlp",), joint=joint)
+    assert np.isfinite(made.records.logits).all()
+    made.network()
+
+
+def test_volumes_are_taken():
+    model = nn.Sequential(
+        nn.Conv3d(1, 4, 3), nn.BatchNorm3d(4), nn.ReLU(), nn.Conv3d(4, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(256, 4)
+    )
+    x = values(48, (1, 8, 8, 8))
+    y = np.arange(48) % 4
+    made = augment(shaken(model), (x, y), training=(x, y), epochs=1)
+    assert augment(model, (x, y), training=(x, y), epochs=1, joint=1).records.exits_count > 1
+    assert {size.design for size in made.sized} == {"mlp", "light", "deep"}
+    assert len(made.network(made.best(max_drop=1.0)).infer(x).predicted) == 48
+
+
+@pytest.mark.parametrize("kind", [torch.bfloat16, torch.float64, torch.float16])
+def test_values_of_any_precision_and_with_gradients_are_taken(kind):
+    x = torch.from_numpy(values()).to(kind).requires_grad_()
+    y = torch.arange(48) % 4
+    made = augment(Plain().eval(), (x, y), training=(x, y), epochs=1, locations=1)
+    assert made.records.logits.dtype == np.float32
+
+
+def nan_weight():
+    model = Plain()
+    with torch.no_grad():
+        model.b.weight[0, 0, 0, 0] = float("nan")
+    return model
+
+
+def in_place():
+    model = Plain()
+    model.compile()
+    return model
+
+
+class Wrapped(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.features, self.out = nn.DataParallel(nn.Conv2d(3, 8, 3)), nn.Linear(8, 4)
+
+    def forward(self, x):
+        return self.out(self.features(x).mean((2, 3)))
+
+
+class Rounding(nn.Module):
+    def forward(self, x):
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            return F.conv2d(x, torch.ones(8, 8, 1, 1)).float()
+
+
+def looping(x):
+    return torch.stack([sample * 2 for sample in x])
+
+
+def remembering_maximum():
+    seen = [torch.zeros(())]
+
+    def between(x):
+        seen[0] = seen[0] + 1
+        return x + seen[0]
+
+    return between
+
+
+REFUSED = {
+    "data parallel": (lambda: nn.DataParallel(Plain()), r"give what is inside, model\.module"),
+    "data parallel inside": (Wrapped, r"model\.features\.module"),
+    "compiled": (lambda: torch.compile(Plain()), r"model\._orig_mod"),
+    "compiled in place": (in_place, r"compiled in place"),
+    "scripted": (lambda: torch.jit.script(nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU())), r"scripted.*eager model"),
+    "traced": (lambda: torch.jit.trace(Plain().eval(), example(2)), r"traced.*eager model"),
+    "NaN": (nan_weight, r"b\.weight holds 1 values that are NaN.*checkpoint damaged"),
+    "bfloat16": (lambda: Plain().bfloat16(), r"a\.weight is bfloat16.*model\.float\(\)"),
+    "float64": (lambda: Plain().double(), r"a\.weight is float64.*model\.float\(\)"),
+    "dynamic int8": (
+        lambda: torch.ao.quantization.quantize_dynamic(Plain().eval(), {nn.Linear}),
+        r"part out is quantized to int8.*float32 model",
+    ),
+    "NumPy": (lambda: Plain(lambda x: torch.from_numpy(np.tanh(x.numpy()))), r"leaves PyTorch for NumPy.*\(numpy\)"),
+    "loop": (lambda: Plain(looping), "loops over a tensor.*all samples at once"),
+    "decision": (lambda: Plain(lambda x: x * 2 if x.sum() > 0 else x), "data-dependent control flow"),
+    "autocast": (lambda: Plain(Rounding()), "switches autocast on"),
+    "state": (lambda: Plain(remembering_maximum()), "keeps state between calls"),
+    "random": (lambda: Plain(lambda x: x + torch.randn_like(x)), r"random \(randn_like\)"),
+    "answers": (lambda: Plain(ending=lambda x: F.one_hot(x.argmax(1), 4)), "logits, not answers"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
+def test_what_stands_in_the_way_is_named_with_its_remedy(name):
+    make, words = REFUSED[name]
+    with pytest.raises(ValueError, match=words):
+        analyse(make().eval(), example()).segments([0])
+
+
+def test_scripted_blocks_are_taken():
+    model = Plain(torch.jit.script(nn.Sequential(nn.Conv2d(8, 8, 1), nn.ReLU())))
+    made_of(model.eval(), values())
+
+
+def test_the_length_of_a_tensor_is_its_batch():
+    model = Plain(lambda x: x.reshape(len(x), -1).reshape(len(x), 8, 12, 12)).eval()
+    graph = analyse(model, example())
+    assert graph.traced.by == "torch.fx"
+    x = example(5)
+    for segment in graph.segments([0]):
+        x = segment(x)
+    with torch.no_grad():
+        assert torch.equal(x, model(example(5)))
+
+
+class Collecting(nn.Module):
+    """Writes what it computes into a tensor that it made of shapes alone (as iterative square roots do)."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b, self.out = nn.Conv2d(3, 8, 3), nn.Conv2d(8, 8, 3), nn.Linear(16, 4)
+
+    def forward(self, x):
+        x = F.relu(self.a(x))
+        kept = x.new_zeros(x.shape[0], 2, 8)
+        kept[:, 0] = x.mean((2, 3))
+        kept[:, 1] = F.relu(self.b(x)).mean((2, 3))
+        return self.out(kept.flatten(1))
+
+
+def test_what_is_written_into_a_tensor_is_not_lost_by_a_cut():
+    graph = analyse(Collecting().eval(), example())
+    parts = graph.segments(range(len(graph.locations)))
+    x = example(5)
+    with torch.no_grad():
+        expected = graph.model(x)
+        for part in parts:
+            x = part(x)
+    assert torch.equal(x, expected)
+
+
+def test_a_hook_that_collects_features_finds_its_list_as_it_was():
+    model, seen, store = Plain().eval(), ["mine"], {}
+    model.b.register_forward_hook(lambda module, args, out: seen.append(out))
+    model.c.register_forward_pre_hook(lambda module, args: store.update(last=args[0]))
+    model.a.weight.requires_grad_(False)
+    hooks = [dict(m._forward_hooks) for m in model.modules()]
+    grads = [p.requires_grad for p in model.parameters()]
+    made_of_hooked = augment(
+        model, (values(), np.arange(48) % 4), training=(values(), np.arange(48) % 4), epochs=1, locations=2
+    )
+    network = made_of_hooked.network()
+    with torch.no_grad():
+        network(example())
+    assert (seen, store) == (["mine"], {})
+    assert hooks == [dict(m._forward_hooks) for m in model.modules()]
+    assert grads == [p.requires_grad for p in model.parameters()]
+    model(example(2))
+    assert len(seen) == 2
+    assert store["last"].shape[0] == 2
+
+
+def test_a_hook_that_changes_the_answer_is_refused():
+    model = Plain().eval()
+    model.b.register_forward_hook(lambda module, args, out: out * 2)
+    with pytest.raises(ValueError, match="hook changes what the model answers"):
+        analyse(model, example())

@@ -137,10 +137,10 @@ class Convolution(nn.Module):
 
     def __init__(self, channels: int, out: int, stride: int, dimensions: int, active: bool = True):
         super().__init__()
-        convolution = {1: nn.Conv1d, 2: nn.Conv2d}[dimensions]
+        convolution = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}[dimensions]
         kernel = 5 if dimensions == 1 else 3
         self.convolution = convolution(channels, out, kernel, stride, kernel // 2, bias=False)
-        self.norm = {1: nn.BatchNorm1d, 2: nn.BatchNorm2d}[dimensions](out)
+        self.norm = {1: nn.BatchNorm1d, 2: nn.BatchNorm2d, 3: nn.BatchNorm3d}[dimensions](out)
         self.stride, self.active = stride, active
 
     def forward(self, x: Tensor) -> Tensor:

@@ -76,7 +76,7 @@ def samples_of(data: Any, mean=None, std=None, prepare: Prepare | None = None) -
         fields = {"classes": data.classes, "name": data.name, "split": data.split}
         fields["group"] = getattr(data, "groups", None)
     elif isinstance(data, (tuple, list)) and len(data) == 2:
-        values, labels = (np.asarray(part) for part in data)
+        values, labels = (_array(part) for part in data)
         last = values.dtype == np.uint8
     else:
         raise ValueError(
@@ -95,6 +95,14 @@ def samples_of(data: Any, mean=None, std=None, prepare: Prepare | None = None) -
     return Samples(values, labels.astype(np.int64), prepare or _standard(values, last, mean, std), **fields)
 
 
+def _array(values: Any) -> np.ndarray:
+    """Values of a tensor too, whatever it lies on, learns or is rounded to."""
+    if isinstance(values, Tensor):
+        values = values.detach().cpu()
+        values = (values.float() if values.dtype == torch.bfloat16 else values).numpy()
+    return np.asarray(values)
+
+
 @dataclass(frozen=True, eq=False)
 class Standard:
     """Arrays (n, ...) to the model's input: channels first, pictures in [0, 1], then (x - mean) / std per channel."""
@@ -104,6 +112,13 @@ class Standard:
     channels_last: bool
     mean: Tensor | None = None
     std: Tensor | None = None
+
+    def described(self) -> dict | None:
+        """Mean and std, for every channel or each, of pictures; None for other values."""
+        parts = (("mean", self.mean, 0.0), ("std", self.std, 1.0))
+        return (
+            {name: [usual] if t is None else t.flatten().tolist() for name, t, usual in parts} if self.picture else None
+        )
 
     def __call__(self, batch: np.ndarray) -> Tensor:
         x = torch.as_tensor(np.array(batch)).to(torch.float32)  # a copy: read-only arrays are welcome

@@ -97,8 +97,8 @@ class AugmentRun:
         self.training = None if training is None else samples_of(training, mean, std, prepare)
         classes = classes_of(self.calibration, self.training)
         self.graph = analyse(model, self.calibration.some(), classes)
-        with torch.no_grad():
-            first = model(self.graph.example).numpy()
+        self.notes += self.graph.notes
+        first = self.graph.answers(self.graph.example).numpy()
         if not np.isfinite(first).all():
             raise ValueError(_not_finite("calibration samples", first[:, None]))
         self._check_labels()
