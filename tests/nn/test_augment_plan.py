@@ -196,7 +196,7 @@ def test_weights_that_are_no_numbers_are_refused_in_words():
     model = copy.deepcopy(listener()[0])
     with torch.no_grad():
         next(model.parameters()).fill_(float("nan"))
-    with pytest.raises(ValueError, match="its weights hold NaN"):
+    with pytest.raises(ValueError, match="NaN"):
         AugmentRun(model, tones(60, seed=2))
 
 
