@@ -192,7 +192,9 @@ def test_a_full_disk_and_no_network_are_said_in_one_sentence_with_the_remedy(mak
 
 
 def test_the_reason_is_found_where_pip_was_started_by_pip(make):
-    here = make("echo '      ERROR: No matching distribution found for hatchling'; echo 'note: not a problem with pip'; exit 1")
+    here = make(
+        "echo '      ERROR: No matching distribution found for hatchling'; echo 'note: not a problem with pip'; exit 1"
+    )
     with pytest.raises(InstallError, match="failed: No matching distribution found for hatchling") as error:
         here.install_explorer(lambda text: None)
     assert "works without it" not in str(error.value)

@@ -80,7 +80,15 @@ def test_tables_fronts_and_policies():
 
 def test_searches(searched):
     run, snapshot = searched
-    values = [run, snapshot, run.best(), run.archive, run.space, run.space.decode(run.space.smallest()), run.best().plan]
+    values = [
+        run,
+        snapshot,
+        run.best(),
+        run.archive,
+        run.space,
+        run.space.decode(run.space.smallest()),
+        run.best().plan,
+    ]
     assert {way: size for value in values for way, size in too_long(value).items()} == {}
     assert str(run.best()).startswith("Choice(candidate ")
 

@@ -88,7 +88,9 @@ def test_the_bare_address_leads_to_the_index(dashboards):
         assert "The page index" in page.read().decode()
 
 
-@pytest.mark.parametrize("path", ["/", "/voila/render/other.ipynb", "/voila/static/voila.js", "/voila/tree", "/voila/nothing"])
+@pytest.mark.parametrize(
+    "path", ["/", "/voila/render/other.ipynb", "/voila/static/voila.js", "/voila/tree", "/voila/nothing"]
+)
 def test_only_names_of_this_computer_are_answered(dashboards, path):
     for host in ("evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "192.0.2.7"):
         assert ask(dashboards, path, host)[0] == 403, host
@@ -116,7 +118,11 @@ def test_a_kernel_ends_for_a_page_of_this_server_only(dashboards):
     children = psutil.Process(dashboards.process.pid).children()
     mine = next(child for child in children if any(kernel in word for word in child.cmdline()))
     path = f"/voila/api/shutdown/{kernel}"
-    for headers in ({"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}, {"Origin": "http://evil.example"}):
+    for headers in (
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Origin": "http://evil.example"},
+    ):
         assert ask(dashboards, path, method="POST", **headers)[0] == 403
     assert mine.is_running()
     assert ask(dashboards, path, method="POST", **{"Sec-Fetch-Site": "same-origin"})[0] == 204

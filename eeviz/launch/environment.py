@@ -75,14 +75,24 @@ class Environment:
         """Install eeviz (editable) with the explorer's own packages, at the pinned versions. Raises InstallError."""
         self._stage(
             "explorer",
-            [("the explorer's packages", ["-e", str(self.root), "-c", str(self.root / "requirements.txt")], "about 150 MB")],
+            [
+                (
+                    "the explorer's packages",
+                    ["-e", str(self.root), "-c", str(self.root / "requirements.txt")],
+                    "about 150 MB",
+                )
+            ],
             tell,
         )
 
     def install_dashboards(self, tell: Tell) -> None:
         """Install what the dashboards need, PyTorch on its own first: no tests, no cluster. Raises InstallError."""
         labs = ["-e", f"{self.root}[train,search,hardware,data]", "-c", str(self.root / "requirements.txt")]
-        self._stage("dashboards", [self._torch(), ("the packages for search, training and hardware", labs, "about 500 MB")], tell)
+        self._stage(
+            "dashboards",
+            [self._torch(), ("the packages for search, training and hardware", labs, "about 500 MB")],
+            tell,
+        )
 
     def install_everything(self, tell: Tell) -> None:
         """Install all of requirements.txt, PyTorch on its own first. Raises InstallError; may be run in a thread."""
@@ -103,7 +113,9 @@ class Environment:
     def install_lab(self, tell: Tell) -> None:
         """Install JupyterLab at its pinned version, ahead of the rest. Raises InstallError."""
         self._stage(
-            "lab", [("JupyterLab", ["-e", f"{self.root}[lab]", "-c", str(self.root / "requirements.txt")], "about 100 MB")], tell
+            "lab",
+            [("JupyterLab", ["-e", f"{self.root}[lab]", "-c", str(self.root / "requirements.txt")], "about 100 MB")],
+            tell,
         )
 
     def cancel(self) -> None:

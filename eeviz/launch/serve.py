@@ -147,7 +147,16 @@ def lab(
     port = free_port(LAB_PORT, host) if port is None else _checked(port, host)
     token = secrets.token_hex(24)
     quiet = "ignore::DeprecationWarning:traitlets.traitlets"  # of Lab's own settings, which nobody here can mend
-    command = [sys.executable, "-W", quiet, "-m", "jupyterlab", "--no-browser", f"--ServerApp.port={port}", f"--ServerApp.ip={host}"]
+    command = [
+        sys.executable,
+        "-W",
+        quiet,
+        "-m",
+        "jupyterlab",
+        "--no-browser",
+        f"--ServerApp.port={port}",
+        f"--ServerApp.ip={host}",
+    ]
     command += ["--ServerApp.port_retries=0", "--log-level=ERROR", f"--ServerApp.root_dir={root}", *options]
     # No news, updates or extensions from elsewhere: Lab asks the internet for each, the first time it is opened.
     command += ["--LabApp.news_url=None", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]

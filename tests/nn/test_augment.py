@@ -207,7 +207,7 @@ def test_a_stopped_run_resumes_to_the_same_branches(tmp_path):
 def test_a_checkpoint_of_another_run_or_no_checkpoint_at_all_is_refused(tmp_path):
     path = tmp_path / "branches.pt"
     list(new_run(checkpoint=path))
-    with pytest.raises(ValueError, match="belongs to another run"):
+    with pytest.raises(ValueError, match="made by another run"):
         list(new_run(checkpoint=path, recipe=BranchRecipe(epochs=2, batch=32, seed=99)))
     path.write_bytes(b"not a checkpoint")
     with pytest.raises(ValueError, match="no readable checkpoint"):

@@ -146,13 +146,17 @@ def test_an_address_brings_another_demo_back(monkeypatch):
 
 def test_lock_leaves_the_controls_visible_but_fixed():
     demo = load_demo("fashion")
-    state = ExplorerState(demo.validation, **{f"{k}_source" if k != "static" else k: v for k, v in demo_parts(demo).items()})
+    state = ExplorerState(
+        demo.validation, **{f"{k}_source" if k != "static" else k: v for k, v in demo_parts(demo).items()}
+    )
     app = ExplorerApp(state, name="fashion", hide=("lock",), inline=True)
     before = state.setting
     fields = [app.tuning.budget, app.tuning.budget_button, app.tuning.drop_button, app.tuning.preset_button]
     assert all(field.disabled for field in fields)
     state.pin("A")  # what would free a button
-    buttons = [w for w in _all(app.box) if type(w).__name__ == "Button" and w.description in ("Undo", "Go to A", "Reset")]
+    buttons = [
+        w for w in _all(app.box) if type(w).__name__ == "Button" and w.description in ("Undo", "Go to A", "Reset")
+    ]
     assert buttons and all(button.disabled for button in buttons)
     app.chart.chart.click(app, tradeoff.FRONT, 0)
     assert state.setting == before

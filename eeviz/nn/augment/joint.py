@@ -16,9 +16,10 @@ import torch
 from torch import nn
 
 from ...core.table.metrics import own_accuracy
+from ..train import checkpoint as checkpoints
 from ..train.joint import Recipe, joint_loss
 from ..train.malloc import keeping_buffers
-from ..train.optim import parameter_groups, progress_of, warm_cosine, write_state
+from ..train.optim import parameter_groups, progress_of, warm_cosine
 from .branches import Sized
 from .fused import copied, takes_channels_last
 from .inputs import Samples, Vary, samples_of, variation
@@ -201,17 +202,12 @@ class JointRun:
         return {"recipe": asdict(self.recipe), "branches": [asdict(size) for size in self.sized]}
 
     def _save(self, parts, optimizer, step: int, seconds: float) -> None:
-        state = {"identity": self._identity(), "parts": parts.state_dict(), "optimizer": optimizer.state_dict()}
-        write_state({**state, "step": step, "seconds": seconds}, self.checkpoint)
+        state = {"parts": parts.state_dict(), "optimizer": optimizer.state_dict(), "step": step, "seconds": seconds}
+        checkpoints.write(self.checkpoint, self._identity(), state)
 
     def _resume(self, parts, optimizer) -> tuple[int, float]:
-        state = torch.load(self.checkpoint, weights_only=True)
-        if state.get("identity") != self._identity():
-            raise ValueError(
-                f"{self.checkpoint} belongs to another run; remove it or use that run's recipe and branches."
-            )
-        parts.load_state_dict(state["parts"])
-        optimizer.load_state_dict(state["optimizer"])
+        state = checkpoints.resume(self.checkpoint, self._identity())
+        checkpoints.restore(self.checkpoint, (parts, state["parts"]), (optimizer, state["optimizer"]))
         return state["step"], state["seconds"]
 
 

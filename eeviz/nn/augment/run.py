@@ -15,6 +15,7 @@ from torch import nn
 
 from ...core.table.calibration import MEASURES
 from ...core.table.metrics import own_accuracy
+from ..train.checkpoint import read
 from . import branches as design_catalogue
 from . import plan as planning
 from .fused import CHUNK, fused
@@ -325,9 +326,9 @@ def _planned_before(checkpoint: Path | None) -> Plan | None:
     if checkpoint is None or not checkpoint.is_file():
         return None
     try:
-        state = torch.load(checkpoint, weights_only=True)["plan"]
-        return Plan(**{**state, "branches": tuple((int(place), str(design)) for place, design in state["branches"])})
-    except Exception:  # noqa: BLE001 - whatever makes it unreadable, train_branches says so
+        plan = read(checkpoint)[1]["plan"]
+        return Plan(**{**plan, "branches": tuple((int(place), str(design)) for place, design in plan["branches"])})
+    except (ValueError, KeyError, TypeError):  # no readable checkpoint: train_branches says so
         return None
 
 

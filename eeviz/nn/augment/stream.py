@@ -19,8 +19,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..train import checkpoint as checkpoints
 from ..train.malloc import keeping_buffers
-from ..train.optim import parameter_groups, progress_of, warm_cosine, write_state
+from ..train.optim import parameter_groups, progress_of, warm_cosine
 from . import plan as planning
 from .branches import Sized
 from .fused import CHUNK, fused, outputs
@@ -353,7 +354,6 @@ def _save(
     path: Path, branches, sized, optimizer, average, recipe, step: int, seconds: float, judged: int, learner, plan
 ) -> None:
     state = {
-        "identity": _identity(sized, recipe),
         "branches": [branch.state_dict() for branch in branches],
         "optimizer": optimizer.state_dict(),
         "average": average.tolist(),
@@ -364,21 +364,12 @@ def _save(
         "since": 0 if learner.memory is None else learner.memory.since,
         "plan": None if plan is None else asdict(plan),
     }
-    write_state(state, path)
+    checkpoints.write(path, _identity(sized, recipe), state)
 
 
 def _resume(path: Path, branches, sized, optimizer, average, recipe) -> tuple[int, float, int, list[int], int]:
-    try:
-        state = torch.load(path, weights_only=True)
-        identity = state["identity"]
-    except Exception as error:
-        raise ValueError(
-            f"{path} is no readable checkpoint ({type(error).__name__}); remove it to begin anew."
-        ) from error
-    if identity != _identity(sized, recipe):
-        raise ValueError(f"{path} belongs to another run (other branches or another recipe); remove it or use those.")
-    for branch, weights in zip(branches, state["branches"], strict=True):
-        branch.load_state_dict(weights)
-    optimizer.load_state_dict(state["optimizer"])
+    state = checkpoints.resume(path, _identity(sized, recipe))
+    parts = zip(branches, state["branches"], strict=True)
+    checkpoints.restore(path, *parts, (optimizer, state["optimizer"]))
     average[:] = state["average"]
     return state["step"], state["seconds"], state["judged"], state["alive"], state["since"]

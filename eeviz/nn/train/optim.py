@@ -1,14 +1,11 @@
-"""What every training here shares: how the learning rate moves, which parameters decay, how checkpoints are written."""
+"""What every training here shares: how the learning rate moves, which parameters decay."""
 
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn
 
 
@@ -29,10 +26,3 @@ def parameter_groups(parameters: Iterable[nn.Parameter], weight_decay: float, **
     parameters = list(parameters)
     decayed, free = [p for p in parameters if p.ndim > 1], [p for p in parameters if p.ndim <= 1]
     return [{"params": decayed, "weight_decay": weight_decay, **more}, {"params": free, "weight_decay": 0.0, **more}]
-
-
-def write_state(state: dict, path: Path) -> None:
-    """Write a checkpoint; a kill at any moment leaves the old one or the new one."""
-    temporary = path.with_name(path.name + ".part")
-    torch.save(state, temporary)
-    os.replace(temporary, path)

@@ -95,8 +95,7 @@ def describe(app) -> str:
         return "The best thresholds under each cost will be drawn here."
     drop = state.settings.max_drop
     saved = ", ".join(
-        f"{word(cost)}: {format.saved(fronts.saved(cost, cost, fronts.index(cost, drop)))}"
-        for cost in fronts.fronts
+        f"{word(cost)}: {format.saved(fronts.saved(cost, cost, fronts.index(cost, drop)))}" for cost in fronts.fronts
     )
     return f"Thresholds solved for each cost, {drop_words(state.settings)}: {saved}. Chosen on these samples, so optimistic."
 
