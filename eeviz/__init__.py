@@ -12,6 +12,7 @@ if TYPE_CHECKING:  # what type checkers and editors see; tests hold it equal to 
     from .core.network.segments import Segments as Segments
     from .core.platform.platform import Link as Link
     from .core.platform.platform import Processor as Processor
+    from .core.solve.certify import certify as certify
     from .core.solve.front import Front as Front
     from .core.solve.thresholds import front as front
     from .core.solve.thresholds import tune as tune
@@ -42,6 +43,7 @@ _HOME = {
     "ProductCost": "eeviz.core.table.cost",
     "ExitRecords": "eeviz.core.table.records",
     "balanced": "eeviz.core.table.records",
+    "certify": "eeviz.core.solve.certify",
     "cascade": "eeviz.core.table.cascade",
     "SearchSpace": "eeviz.core.space.space",
     "Architecture": "eeviz.core.space.space",

@@ -77,7 +77,7 @@ def test_a_package_outside_the_extras_is_named_itself():
 @pytest.mark.parametrize(
     ("state", "words"),
     [
-        (InstallState("running", "PyTorch (torch==2.13.0)"), "PyTorch (torch==2.13.0) is being installed"),
+        (InstallState("running", "PyTorch (torch==2.13.0)"), "running in the background, now at PyTorch (torch==2.13.0); reload this page when"),
         (InstallState("stopped", "PyTorch"), "was interrupted"),
         (InstallState("failed", "PyTorch", "No space left on device."), "No space left on device."),
     ],

@@ -128,7 +128,11 @@ def require(*names: str, for_: str) -> None:
     message = [f"{for_} needs {' and '.join(missing)}, not installed here. Install {it} with: {pip_line(missing)}"]
     state = install_state()
     if state.state == "running":
-        message.insert(1, f"But {it} may be on the way: {state.step} is being installed in the background right now.")
+        message = [
+            f"{for_[:1].upper()}{for_[1:]} needs {' and '.join(missing)}, and {it} {'is' if len(missing) == 1 else 'are'} "
+            f"not installed yet. An installation is running in the background, now at {state.step}; reload this page when "
+            f"the index page says that everything is installed. To install {it} by hand: {pip_line(missing)}"
+        ]
     elif state.state in ("stopped", "failed"):
         message.append(str(state))
     raise ImportError(" ".join(message))

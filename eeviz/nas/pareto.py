@@ -37,6 +37,9 @@ class Points:
     def __len__(self) -> int:
         return len(self.error)
 
+    def __repr__(self) -> str:
+        return f"Points({len(self)} of {self.thresholds.shape[1]} thresholds)"
+
     @classmethod
     def none(cls, early: int = 0) -> Points:
         """No point; early : E-1 of the records."""

@@ -30,6 +30,10 @@ class Candidate:
     seconds: float = 0.0
     failed: str = ""
 
+    def __repr__(self) -> str:
+        what = f"failed: {self.failed[:80]}" if self.failed else f"{len(self.points)} points"
+        return f"Candidate({self.id}, generation {self.generation}, {what}, {self.seconds:.2g} s)"
+
 
 @dataclass(frozen=True, eq=False)
 class Situation:

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..core.network.plan import Plan
 from ..core.solve.front import Front, undominated
+from ..core.table import format
 from ..core.table.policy import Policy
 from .domain import Genome
 from .protocols import Candidate
@@ -138,3 +139,9 @@ class Choice:
     worst_cost: float
     unit: str
     plan: Plan
+
+    def __repr__(self) -> str:
+        return (
+            f"Choice(candidate {self.candidate}: {format.percent(self.accuracy, 2)} at {format.quantity(self.mean_cost, self.unit)}, "
+            f"worst case {format.quantity(self.worst_cost, self.unit)}, {self.own_policy!r})"
+        )

@@ -139,7 +139,7 @@ class EarlyExitNetwork(nn.Module):
 
 def rows(x: Tensor, index: Tensor) -> Tensor:
     """Those samples of x (N, ...), in the memory layout of x."""
-    if x.ndim != 4:
+    if x.ndim != 4 or x.is_contiguous():
         return x.index_select(0, index)
     # index_select on (N, C, H, W) would drop channels_last and slow every later convolution
     return x.permute(0, 2, 3, 1).index_select(0, index).permute(0, 3, 1, 2)

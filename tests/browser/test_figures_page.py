@@ -51,7 +51,7 @@ def test_theme_changes_in_place(voila, page):
     wait(page, f"{TITLES}.length >= 4", 90)
     ink = "getComputedStyle(document.querySelector('.gtitle')).fill"
     light = page.evaluate(ink)
-    page.get_by_role("button", name="Dark").click()
+    page.get_by_role("button", name="Dark", exact=True).click()
     wait(page, f"{ink} !== '{light}'")
     assert dashboard.python("figs[0].layout.title.text") == "first 0"
 

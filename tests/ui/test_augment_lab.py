@@ -139,7 +139,8 @@ def test_deciding_again_keeps_the_branches(done):
     assert done.state.decision.settings == done.state.settings
 
 
-def test_fine_tuning_goes_on_with_some_branches_and_counts_from_the_model_as_given(tmp_path):
+def test_fine_tuning_goes_on_with_some_branches_and_counts_from_the_model_as_given(tmp_path, monkeypatch):
+    monkeypatch.setattr(session, "LEARNING_SECONDS", 0.0)  # on a quick machine a stage may pass between two reports
     asked = replace(ASKED, fine_tune=True, cost="macs", max_drop=0.3)
     gentle = JointRecipe(epochs=2, batch=64, learning_rate=2e-4)
     app = AugmentApp(AugmentState(asked), source(joint=gentle), folder=tmp_path, inline=True)
@@ -313,3 +314,31 @@ def test_parts_can_be_hidden_and_names_are_checked():
         augment_lab(hide=["Form"])
     with pytest.raises(ValueError, match="needs calibration samples"):
         augment_lab(fake(256)["model"])
+
+
+def test_a_start_that_fails_leaves_what_was_on_show(monkeypatch):
+    app = AugmentApp(AugmentState(ASKED), source(), inline=True)
+    app.runline.press("start")
+    shown = app.state.decision, app.state.trained, app.state.selected, app.driver.training
+
+    def broken(self):
+        raise ValueError("the folder has no pictures in it.")
+
+    monkeypatch.setattr(session.Training, "open", broken)
+    app.runline.press("start")
+    assert app.state.phase == "failed"
+    assert "no pictures" in app.status.message
+    assert (app.state.decision, app.state.trained, app.state.selected, app.driver.training) == shown
+    assert "what was computed before is kept" in app.runline.words
+    assert "decide" in app.runline.allowed
+
+
+def test_a_first_start_that_fails_claims_to_keep_nothing(monkeypatch):
+    def broken(self):
+        raise ValueError("the folder has no pictures in it.")
+
+    monkeypatch.setattr(session.Training, "open", broken)
+    app = AugmentApp(AugmentState(ASKED), source(), inline=True)
+    app.runline.press("start")
+    assert app.state.phase == "failed"
+    assert "kept" not in app.runline.words

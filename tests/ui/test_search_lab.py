@@ -542,3 +542,45 @@ def test_hardware_brings_its_costs_and_goes_into_the_evaluator(tmp_path):
     pytest.importorskip("torch")
     evaluator = Openings(tmp_path / "s.db").evaluator(replace(Settings(), hardware="edge_tpu_like"))
     assert evaluator.key["provider"] == "edge_tpu_like"
+
+
+def test_a_search_that_cannot_be_opened_leaves_the_one_on_show(tmp_path, monkeypatch):
+    app = searched(tmp_path, 2)
+    shown = app.state.running, dict(app.state.lanes), app.state.selected, app.driver.race
+
+    def broken(*_):
+        raise ValueError("the data set is not here.")
+
+    monkeypatch.setattr(app.driver.openings, "runs", broken)
+    app.form.seed.value = 7
+    app.runline.press("start")
+    assert app.state.phase == "failed"
+    assert "not here" in app.status.message
+    assert (app.state.running, dict(app.state.lanes), app.state.selected, app.driver.race) == shown
+    app.driver.close()
+
+
+@pytest.mark.parametrize(("asked", "opens"), [({}, True), ({"seed": 5}, True), ({"max_cost": 2e6}, False)])
+def test_a_saved_search_opens_under_a_form_that_asks_the_same_only(tmp_path, asked, opens):
+    """As from a link for another cost or hardware: what is on show must be what the form says."""
+    searched(tmp_path, 2).driver.close()
+    app = SearchApp(SearchState(Settings(**asked)), Openings(tmp_path / "s.db", FakeEvaluator()), inline=True)
+    app.open_last()
+    assert bool(app.state.lanes) == opens
+    assert app.state.settings == Settings(**asked)
+    app.driver.close()
+
+
+def test_before_the_first_evaluation_the_line_says_what_is_waited_for(tmp_path):
+    lab = searching(tmp_path, seconds=0.5)
+    lab.start()
+    until(lambda: lab.snapshots and lab.phase == "running")
+    line = lab._app.runline.progress[0]
+    if not lab.snapshots["aebnas"].evaluations:
+        assert line["waiting"]
+        assert "first evaluation under way" in line["words"]
+    until(lambda: lab.snapshots["aebnas"].evaluations)
+    until(lambda: not lab._app.runline.progress[0].get("waiting"))
+    assert "evaluations" in lab._app.runline.progress[0]["words"]
+    lab.stop()
+    lab.join(20)

@@ -182,6 +182,9 @@ class Block:
     layers: tuple[Layer, ...]
     residual: bool = False
 
+    def __repr__(self) -> str:
+        return f"Block({self.name}, {self.kind}, {len(self.layers)} layers{', residual' if self.residual else ''})"
+
     def out(self, shape: Shape) -> Shape:
         out = through(self.layers, shape)
         if self.residual and any(-(-size // self.stride(shape)) != left for size, left in zip(shape[1:], out[1:])):  # noqa: B905

@@ -27,6 +27,9 @@ class Head:
     design: str = ""
     bits: Bits | None = None
 
+    def __repr__(self) -> str:
+        return f"Head({self.name}, at position {self.position}, {len(self.layers)} layers)"
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -44,6 +47,10 @@ class Plan:
     heads: tuple[Head, ...]
     learned_confidence: bool = False
     bits: Bits | None = None
+
+    def __repr__(self) -> str:
+        shape = "x".join(map(str, self.input))
+        return f"Plan({shape} input, {self.classes} classes, {len(self.segments)} segments, {len(self.heads)} heads)"
 
     def __post_init__(self):
         position = self.position

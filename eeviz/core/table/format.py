@@ -68,7 +68,15 @@ def shown_within(limit: float, unit: str = "MACs") -> float:
 
 def percent(value: float, digits: int = 1) -> str:
     """A share as a percentage: 0.9312 -> '93.1 %'; NaN -> '–'."""
-    return "–" if not math.isfinite(value) else f"{100 * value:.{digits}f} %"
+    if not math.isfinite(value):
+        return "–"
+    shown = f"{abs(100 * value):.{digits}f}"
+    return f"{'−' if value < 0 and float(shown) else ''}{shown} %"
+
+
+def saved(share: float, digits: int = 1) -> str:
+    """A share of a cost that is saved, in words: 0.42 -> '42.0 % saved', -1.007 -> '100.7 % more'."""
+    return f"{percent(abs(share), digits)} {'more' if percent(share, digits).startswith('−') else 'saved'}"
 
 
 def points(value: float, digits: int = 2) -> str:

@@ -85,6 +85,11 @@ class Settings(LabSettings):
         super().__post_init__()
 
     @property
+    def question(self) -> tuple:
+        """What is searched for, whatever the methods, budget and seed."""
+        return self.dataset, self.space, self.cost, self.hardware, self.max_cost, self.max_worst
+
+    @property
     def limit(self) -> int:
         """Evaluations of each method at most."""
         return self.evaluations if self.seconds is None else UNLIMITED

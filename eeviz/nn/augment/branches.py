@@ -55,7 +55,8 @@ def build(
     example = torch.zeros(1, *location.shape)
     allowed = [width for width in _WIDTHS if width <= _MOST[design]]
     if design == "mlp":
-        inputs = prod(_module(Digest(location, coarse), design, classes, 8).cells) * Digest(location, coarse).shape[0]
+        channels, *cells = Digest(location, coarse).shape
+        inputs = channels * prod(pooled(cells, COARSE)[1])
         allowed = [width for width in allowed if width >= 8 and (width == 8 or width * inputs <= _WEIGHTS)]
 
     def sized(width: int) -> tuple[Sized, Branch]:
@@ -136,10 +137,10 @@ class Convolution(nn.Module):
 
     def __init__(self, channels: int, out: int, stride: int, dimensions: int, active: bool = True):
         super().__init__()
-        convolution = {1: nn.Conv1d, 2: nn.Conv2d}[dimensions]
+        convolution = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}[dimensions]
         kernel = 5 if dimensions == 1 else 3
         self.convolution = convolution(channels, out, kernel, stride, kernel // 2, bias=False)
-        self.norm = {1: nn.BatchNorm1d, 2: nn.BatchNorm2d}[dimensions](out)
+        self.norm = {1: nn.BatchNorm1d, 2: nn.BatchNorm2d, 3: nn.BatchNorm3d}[dimensions](out)
         self.stride, self.active = stride, active
 
     def forward(self, x: Tensor) -> Tensor:

@@ -15,6 +15,8 @@ import torch
 from torch import Tensor, fx, nn
 
 from ..count.macs import macs_along
+from .apart import check_apart
+from .given import check_given, unhooked
 from .split import check_identical, free_nodes, overwritten, split
 from .trace import Traced, Value, trace
 
@@ -66,8 +68,24 @@ class Graph:
         changed = overwritten(parts, self.example)
         if changed:
             parts = split(self.traced, cuts, {cuts[k] for k in changed})
-        check_identical(self.model, parts, self.example)
+        with unhooked(self.model):
+            check_identical(self.model, parts, self.example, self.traced)
         return parts
+
+    def answers(self, x: Tensor) -> Tensor:
+        """The model's own logits (n, C) of x as it takes them; where it ends in probabilities, their logarithms."""
+        with torch.no_grad(), unhooked(self.model):
+            return self.traced.finished(self.model(x.clone()))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader should know of the model, in words."""
+        ends = {
+            "probabilities": "The model ends in probabilities (a softmax): their logarithms serve as its logits, which leaves "
+            "its answers and their order as they are.",
+            "log-probabilities": "The model ends in log-probabilities (a log-softmax): they are its logits as they are.",
+        }
+        return (ends[self.traced.ending],) if self.traced.ending in ends else ()
 
 
 def analyse(model: nn.Module, example: Tensor, classes: int | None = None) -> Graph:
@@ -83,14 +101,16 @@ def analyse(model: nn.Module, example: Tensor, classes: int | None = None) -> Gr
             f"model: expected an nn.Module, got {type(model).__name__}. Of a checkpoint, build the model first and "
             "call model.load_state_dict(weights)."
         )
+    check_given(model)
     if classes is not None:
-        with torch.no_grad():
+        with torch.no_grad(), unhooked(model):
             found = model(example[:1]) if not model.training else None
         if isinstance(found, Tensor) and found.ndim == 2 and found.shape[1] != classes:
             raise ValueError(
                 f"the model gives {found.shape[1]} logits, the data has {classes} classes: they must agree."
             )
     traced = trace(model, example)
+    check_apart(traced, example)
     order = list(traced.module.graph.nodes)
     cumulative, total = {}, 0.0
     for node in order:

@@ -39,8 +39,11 @@ class Samples:
 
     def batch(self, index) -> Tensor:
         """Model input of the samples at `index`."""
-        x = self.prepare(self.values[index])
-        return x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x
+        return self.prepare(self.values[index]).contiguous()
+
+    def some(self, count: int = 8) -> Tensor:
+        """Model input of a few samples, spread over all."""
+        return self.batch(np.unique(np.linspace(0, len(self) - 1, min(count, len(self))).astype(int)))
 
     def part(self, index: np.ndarray) -> Samples:
         """The samples at `index` (M,)."""
@@ -73,7 +76,7 @@ def samples_of(data: Any, mean=None, std=None, prepare: Prepare | None = None) -
         fields = {"classes": data.classes, "name": data.name, "split": data.split}
         fields["group"] = getattr(data, "groups", None)
     elif isinstance(data, (tuple, list)) and len(data) == 2:
-        values, labels = (np.asarray(part) for part in data)
+        values, labels = (_array(part) for part in data)
         last = values.dtype == np.uint8
     else:
         raise ValueError(
@@ -90,6 +93,14 @@ def samples_of(data: Any, mean=None, std=None, prepare: Prepare | None = None) -
     if values.dtype == object or (np.issubdtype(values.dtype, np.floating) and not np.isfinite(values).all()):
         raise ValueError("values: expected finite numbers.")
     return Samples(values, labels.astype(np.int64), prepare or _standard(values, last, mean, std), **fields)
+
+
+def _array(values: Any) -> np.ndarray:
+    """Values of a tensor too, whatever it lies on, learns or is rounded to."""
+    if isinstance(values, Tensor):
+        values = values.detach().cpu()
+        values = (values.float() if values.dtype == torch.bfloat16 else values).numpy()
+    return np.asarray(values)
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +120,8 @@ class Standard:
         if self.picture:
             x = x / 255.0
         x = x if self.mean is None else x - self.mean
-        return x if self.std is None else x / self.std
+        x = x if self.std is None else x / self.std
+        return x.contiguous()  # else pictures lie channels last, which a `view` inside a model does not take
 
 
 def _standard(values: np.ndarray, channels_last: bool, mean, std) -> Standard:

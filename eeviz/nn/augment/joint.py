@@ -5,7 +5,6 @@ The model itself stays as it is; a copy learns.
 
 from __future__ import annotations
 
-import copy
 import math
 import time
 from collections.abc import Iterator, Sequence
@@ -21,6 +20,7 @@ from ..train.joint import Recipe, joint_loss
 from ..train.malloc import keeping_buffers
 from ..train.optim import parameter_groups, progress_of, warm_cosine, write_state
 from .branches import Sized
+from .fused import copied, takes_channels_last
 from .inputs import Samples, Vary, samples_of, variation
 from .result import Augmentation, collecting, records_of
 from .stream import Step, batches
@@ -93,11 +93,11 @@ class JointRun:
         self.sized = tuple(
             replace(augmentation.sized[c], location=used.index(augmentation.sized[c].location)) for c in columns
         )
-        parts = copy.deepcopy(
-            nn.ModuleList([*augmentation._segments(used), *(augmentation.branches[c] for c in columns)])
-        ).to(
-            memory_format=torch.channels_last
-        )  # else single-channel inputs leave every convolution in the slower layout
+        parts = copied(nn.ModuleList([*augmentation._segments(used), *(augmentation.branches[c] for c in columns)]))
+        self.layout = torch.contiguous_format
+        if takes_channels_last(parts[: len(used) + 2], self.calibration.some()):
+            # else single-channel inputs leave every convolution in the slower layout
+            parts, self.layout = parts.to(memory_format=torch.channels_last), torch.channels_last
         self.segments, self.branches = parts[: len(used) + 2], parts[len(used) + 2 :]
         self.columns, self.checkpoint = columns, Path(checkpoint) if checkpoint else None
         self.checkpoint_every = 60.0  # seconds
@@ -157,6 +157,7 @@ class JointRun:
             for group in optimizer.param_groups:
                 group["lr"] = group["top"] * warm_cosine(progress, recipe.warm_up)
             x, labels = next(source)
+            x = x.contiguous(memory_format=self.layout)
             logits = []
             for k, segment in enumerate(self.segments):
                 x = segment(x)

@@ -15,9 +15,9 @@ from torch import Tensor, nn
 
 from .graph import Location
 
-CELLS = {0: 1, 1: 32, 2: 8}
+CELLS = {0: 1, 1: 32, 2: 8, 3: 4}
 """Dimensions of the extent -> cells along each that a digest keeps at least, where there are as many."""
-COARSE = {0: 1, 1: 8, 2: 4}
+COARSE = {0: 1, 1: 8, 2: 4, 3: 2}
 """The same for what a branch without convolutions reads, and for all where none convolves: less to remember."""
 
 LARGEST = torch.finfo(torch.float16).max
@@ -43,7 +43,8 @@ def pooled(extent: Sequence[int], least: Mapping[int, int]) -> tuple[nn.Module, 
     """Average over windows of one size that leaves `least` cells along each axis or more, and the cells it leaves."""
     window = tuple(max(1, size // least[len(extent)]) for size in extent)
     cells = tuple(size // w for size, w in zip(extent, window, strict=True))
-    return (nn.Identity() if prod(window) == 1 else {1: nn.AvgPool1d, 2: nn.AvgPool2d}[len(extent)](window)), cells
+    pools = {1: nn.AvgPool1d, 2: nn.AvgPool2d, 3: nn.AvgPool3d}
+    return (nn.Identity() if prod(window) == 1 else pools[len(extent)](window)), cells
 
 
 class Memory:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 import time
 import warnings
@@ -24,7 +23,7 @@ from ...core.table.metrics import Interval, accuracy_of, own_accuracy
 from ...core.table.policy import Policy, route
 from ...core.table.records import ExitRecords, balanced
 from .branches import Sized
-from .fused import fused, outputs
+from .fused import copied, fused, outputs, takes_channels_last
 from .graph import Graph, Location
 from .inputs import Samples, samples_of
 from .network import AugmentedNetwork
@@ -169,7 +168,7 @@ class Augmentation:
         used = sorted({self.sized[k].location for k in keep if k != last})
         segments = self._segments(used)
         position = [used.index(self.sized[k].location) for k in keep if k != last] + [len(segments) - 2]
-        made = copy.deepcopy(nn.ModuleList([*segments, *(self.branches[k] for k in keep if k != last)]))
+        made = copied(nn.ModuleList([*segments, *(self.branches[k] for k in keep if k != last)]))
         body, branches = made[: len(segments) - 1], [*made[len(segments) :], made[len(segments) - 1]]
         own = None if policy is None else Policy(tuple(policy.thresholds[k] for k in keep[:-1]))
         temperature = self.records.temperature and [self.records.temperature[k] for k in keep]
@@ -177,7 +176,10 @@ class Augmentation:
         network = AugmentedNetwork(
             body, branches, shape, self.prepare, position, own, temperature, self.records.measure
         )
-        return network.eval()
+        network.eval()
+        picture = getattr(self.prepare, "picture", False)
+        network.channels_last = picture and takes_channels_last(segments, self.graph.example)
+        return network
 
     def mapped(self, platform: Any, cost: str = "energy", allowing: bool = True, **conditions) -> Augmentation:
         """The same with `.mapping`: segments on the platform's processors, solved together with exits and thresholds.
@@ -256,7 +258,7 @@ def collecting(segments, branches, sized: Sequence[Sized], samples: Samples, bat
     parts: list[np.ndarray] = []
     for branch in branches:
         branch.eval()
-    segments = fused(segments)
+    segments = fused(segments, samples.some())
     at = {k: [b for b, size in zip(branches, sized, strict=True) if size.location == k] for k in range(len(segments))}
     readers = {k: partial(_answers, own) for k, own in at.items() if own}
     started, steps = time.perf_counter(), -(-len(samples) // batch)

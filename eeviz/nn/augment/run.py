@@ -96,9 +96,9 @@ class AugmentRun:
         self.calibration = samples_of(calibration, mean, std, prepare)
         self.training = None if training is None else samples_of(training, mean, std, prepare)
         classes = classes_of(self.calibration, self.training)
-        self.graph = analyse(model, self.calibration.batch(np.arange(min(4, len(self.calibration)))), classes)
-        with torch.no_grad():
-            first = model(self.graph.example).numpy()
+        self.graph = analyse(model, self.calibration.some(), classes)
+        self.notes += self.graph.notes
+        first = self.graph.answers(self.graph.example).numpy()
         if not np.isfinite(first).all():
             raise ValueError(_not_finite("calibration samples", first[:, None]))
         self._check_labels()
@@ -177,7 +177,7 @@ class AugmentRun:
         """A plan for the time budget, after passing and training a few batches; their time counts as training's."""
         started = planning.clock()
         places = spread(self.graph, LOCATIONS)
-        segments = fused(self.graph.segments([place.index for place in places]))
+        segments = fused(self.graph.segments([place.index for place in places]), self.training.some())
         sized, modules = _built(self.graph, places, design_catalogue.DESIGNS, self.recipe.seed)
         x = self.training.batch(np.arange(min(CHUNK, len(self.training))))
         speed = clocked(segments, modules, sized, x)

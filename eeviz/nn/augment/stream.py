@@ -180,14 +180,13 @@ def batches(samples: Samples, vary, batch: int, seed: int, first: int = 0) -> It
             epoch = step // per_epoch
             order = torch.randperm(len(samples), generator=_generator(seed, epoch, 0)).numpy()
         index = order[(step % per_epoch) * batch :][:batch]
-        x = samples.prepare(vary(samples.values[index], _generator(seed, step, 1)))
-        x = x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x
+        x = samples.prepare(vary(samples.values[index], _generator(seed, step, 1))).contiguous()
         yield x, torch.from_numpy(samples.labels[index])
 
 
 class _Learner:
     def __init__(self, segments, branches, sized, optimizer, recipe: BranchRecipe, samples: Samples, alive: list[int]):
-        self.segments, self.branches, self.sized = fused(segments), branches, sized
+        self.segments, self.branches, self.sized = fused(segments, samples.some()), branches, sized
         self.optimizer, self.recipe, self.samples, self.alive = optimizer, recipe, len(samples), alive
         first = samples.batch(np.arange(min(len(samples), CHUNK)))
         self.half = has_bfloat16() if recipe.half is None else recipe.half

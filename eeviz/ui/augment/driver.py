@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+import numpy as np
 
 from ...core.platform.platform import Platform
 from ...jobs import Job, JobState
@@ -16,6 +18,14 @@ from ...labs.augment.shipped import Shipped
 from ...labs.augment.state import Anatomy, AugmentState, Beside, Decision, Learning, Static, Trained
 from ...labs.augment.static import static_points
 from ..page.errors import Status
+
+
+@dataclass(frozen=True, eq=False)
+class _Opened:
+    """A model that can be opened: only now what was on show gives way to it."""
+
+    training: session.Training | Shipped
+    anatomy: Anatomy
 
 
 class Driver:
@@ -42,8 +52,6 @@ class Driver:
         self._check_idle()
         source = self.files.source(settings)
         self.state.settings = settings
-        self.state.forget()
-        self.training = None
         self._go("opening", lambda: self._open_and_train(session.Training(source, settings, self.folder), settings))
 
     def open_shipped(self, settings: Settings) -> None:
@@ -51,8 +59,6 @@ class Driver:
         self._check_idle()
         shipped = Shipped(settings)
         self.state.settings = settings
-        self.state.forget()
-        self.training = shipped
         self._go("deciding", lambda: self._open(shipped))
 
     def stop(self) -> None:
@@ -157,8 +163,7 @@ class Driver:
 
     def _open_and_train(self, training: session.Training, settings: Settings) -> Iterator:
         anatomy = training.open()
-        self.training = training
-        yield anatomy
+        yield _Opened(training, anatomy)
         yield from self._train(training)
 
     def _train(self, training: session.Training) -> Iterator:
@@ -174,8 +179,9 @@ class Driver:
         yield from self._decide(trained)
 
     def _open(self, shipped: Shipped) -> Iterator:
-        yield shipped.anatomy()
+        anatomy = shipped.anatomy()
         trained = shipped.finish()
+        yield _Opened(shipped, anatomy)
         yield trained
         yield from self._decide(trained)
 
@@ -213,10 +219,16 @@ class Driver:
         state = self.state
         if isinstance(result, str):
             state.phase = result
+        elif isinstance(result, _Opened):
+            with state.hold_trait_notifications():
+                state.forget()
+                self.training, state.anatomy = result.training, result.anatomy
         elif isinstance(result, Anatomy):
             with state.hold_trait_notifications():
                 if state.learning is not None and len(state.learning.accuracy) != len(result.branches):
-                    state.learning = None  # fine-tuning goes on with some of them
+                    # training goes on, or ends, with some of them
+                    unknown = np.full(len(result.branches), np.nan)
+                    state.learning = replace(state.learning, accuracy=unknown)
                 state.anatomy = result
         elif isinstance(result, Learning):
             state.learning = result

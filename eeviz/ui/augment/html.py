@@ -14,7 +14,7 @@ def headline(one: Configuration, final: float) -> str:
     latency, energy = figures["latency"], figures["energy"]
 
     def saved(name: str) -> str:
-        return f"{format.percent(figures[name]['saving'])} saved; the model {_q(figures[name]['static'], figures[name]['unit'])}"
+        return f"{format.saved(figures[name]['saving'])}; the model {_q(figures[name]['static'], figures[name]['unit'])}"
 
     cells = [
         (

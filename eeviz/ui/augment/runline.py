@@ -54,6 +54,8 @@ class RunLine(runline.RunLine):
             words = "Stopped."
         if state.phase == "done" and state.beside is None:
             words = "Done but for the shortest path beside it."
+        if state.phase == "failed" and state.anatomy is None:
+            words = "Ended by an error: see the message below."
         if state.exporting:
             words = state.exporting
         stale = "decide" in allowed and self.app.stale()

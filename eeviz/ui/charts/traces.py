@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from ...core.table import format
+
 
 @dataclass(frozen=True)
 class Drawing:
@@ -16,6 +18,15 @@ class Drawing:
 
     data: Sequence[dict]
     layout: Mapping
+
+
+def amounts(values, unit: str, words: Sequence[str] | None = None) -> list[str]:
+    """Costs as people read them, for a hover: plotly's own "s" format makes 0.211 J "211mJ", and 0.211 of MACs "211m".
+
+    words : what follows each on the next line.
+    """
+    told = [format.quantity(float(value), unit) for value in values]
+    return told if words is None else [f"{one}<br>{more}" for one, more in zip(told, words, strict=True)]
 
 
 def scatter(**properties) -> dict:

@@ -71,9 +71,7 @@ class View:
             drawn, self._drawn = self._drawn, _plain(fresh)
             parts = (*self.figure.data, self.figure.layout)
             for part, old, new in zip(parts, drawn, self._drawn, strict=True):
-                changed = {name: value for name, value in new.items() if not _same(old.get(name), value)}
-                if changed:  # plotly validates whatever it is given, changed or not
-                    part.update(changed)
+                _bring(part, old, new)
         self._say()
 
     def _wanted_look(self) -> dict:
@@ -106,6 +104,25 @@ def _retire(old: go.FigureWidget) -> None:
     timer = threading.Timer(LETTING_GO, old.close)
     timer.daemon = True
     timer.start()
+
+
+def _bring(part, old: dict, new: dict) -> None:
+    """Set what differs between two states of a trace or layout; plotly validates whatever it is given, changed or not."""
+    changed = {name: value for name, value in new.items() if not _same(old.get(name), value)}
+    for name in old.keys() - new.keys():
+        part[name] = None
+    for name in [name for name, value in changed.items() if _count(value) != _count(old.get(name))]:
+        # An update would pair shapes and annotations one by one: it leaves what is too many, and a batch that holds
+        # both new ones and parts of old ones is refused.
+        part[name] = changed.pop(name)
+    if changed:
+        part.update(changed)
+
+
+def _count(value) -> int:
+    """How many shapes, annotations and the like a property lists; -1 for any other property."""
+    listed = isinstance(value, list | tuple) and all(isinstance(one, dict) for one in value)
+    return len(value) if listed else -1
 
 
 def _plain(drawn: Drawing | go.Figure) -> list[dict]:

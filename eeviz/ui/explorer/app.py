@@ -17,7 +17,7 @@ from .analysis import Analysis
 from .controls import Tuning, button, confidence_row, heading, history_row, pins_row, row
 from .gallery import Gallery
 from .link import Link, to_code, to_query
-from .opening import Opening
+from .opening import Opening, demo_parts
 from .router import HIDEABLE, Router
 from .saving import Saving
 from .state import ExplorerState
@@ -38,8 +38,9 @@ class LinkOf:
     def value(self) -> Link:
         state = self._app.state
         return Link(
-            state.policy, state.measure or None, state.calibrated, state.cost, tuple(self._app.hide), state.projector
-        )
+            state.policy, state.measure or None, state.calibrated, state.cost, tuple(self._app.hide), state.projector,
+            self._app.name if self._app.name != self._app.given else "",
+        )  # fmt: skip
 
     @property
     def code(self) -> str:
@@ -54,12 +55,22 @@ class LinkOf:
         return self._app.page.address(self.query)
 
 
+def _fix(part: widgets.Widget) -> None:
+    """Leave the controls within a part visible but out of use, whatever would free them."""
+    if part.has_trait("disabled"):
+        part.disabled = True
+        part.observe(lambda change: setattr(change.owner, "disabled", True), "disabled")
+    for child in getattr(part, "children", ()):
+        _fix(child)
+
+
 class ExplorerApp(App):
     """Everything on the explorer's page. state is the only thing its parts share."""
 
-    def __init__(self, state: ExplorerState, *, name: str = "", hide=(), complaint: str = "", inline: bool = False):
+    def __init__(self, state: ExplorerState, *, name="", given=None, hide=(), complaint="", inline: bool = False):
+        """name : of the demo on show, "" for none. given : of the one that the notebook asks for. complaint : to tell."""
         super().__init__(state, hide)
-        self.name, self._inline = name, inline
+        self.name, self.given, self._inline = name, name if given is None else given, inline
         self._last_moved: tuple[int, ...] = ()
         self._last_time = 0.0
         self.link = LinkOf(self)
@@ -123,22 +134,31 @@ class ExplorerApp(App):
             self.state.look,
             "opening the report",
         )
+        self.report_row = row(self.report_button)
         panel = [history_row(self), confidence_row(self)]
         if "tuning" not in hide:
             panel += [heading("Find thresholds"), self.tuning.box]
         if "pins" not in hide:
             panel += [heading("Compare"), pins_row(self), self.comparison]
         if "report" not in hide:
-            panel += [heading("Report"), row(self.report_button), self.report_html]
+            panel += [heading("Report"), self.report_row, self.report_html]
         chart = self._shown_unless("chart", [heading("Accuracy against cost"), self.chart.box])
         children = [self.router, self.status, self.notes, columns(*chart, panel)]
         children += [] if "tabs" in hide else [self._tabs()]
         self.saving = Saving(self, inline=self._inline)
         children += [*self._foot(), *self._shown_unless("code", self.saving.box)]
-        if "open" not in hide:
+        if "open" not in hide and "lock" not in hide:
             self.opening = Opening(self)
             children.append(self.opening.box)
+        if "lock" in hide:
+            _fix(widgets.VBox([part for part in panel if part is not self.report_row]))
         return self._frame(children)
+
+    def open_demo(self, demo) -> None:
+        """Show another demo, with its report split, static networks and shifted inputs."""
+        self.name = demo.name
+        self.state.open_records(demo.validation, **demo_parts(demo))
+        self._link()
 
     def _tabs(self) -> widgets.Tab:
         download = button(self, "Download as CSV", "This table as a file", self._download, "writing the table")
@@ -165,6 +185,7 @@ class ExplorerApp(App):
         state.observe(g(lambda _: self._settle(), "updating the page"), ["policy", "pins", "report_open", "cost"])
         state.observe(lambda _: self.status.clear() if self.status.level == "info" else None, ["policy"])
         state.observe(g(lambda _: self._reload(), "showing the records"), ["records", "cost"])
+        state.observe(g(lambda _: self._report(), "showing the report"), ["report_source", "looks"])
         state.observe(g(lambda _: self._redraw(), "updating the charts"), ["theme", "projector", "mine_source"])
         state.observe(g(lambda _: self._dress(), "changing the type size"), ["projector"])
         self.analysis.observe(
@@ -223,6 +244,7 @@ class ExplorerApp(App):
 
     def _report(self) -> None:
         state = self.state
+        self.report_button.disabled = state.report_source is None
         if state.report_open:
             self.report_html.value = strips.report(self)
             return

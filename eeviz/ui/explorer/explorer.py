@@ -13,6 +13,7 @@ from ..page.facade import Facade, checked_parts
 from ..standalone.page import PARTS, write
 from .app import ExplorerApp
 from .link import Link, from_query
+from .opening import demo_parts
 from .saving import view_of
 from .state import ExplorerState, Look
 
@@ -89,19 +90,26 @@ def explore(
     >>> explorer.policy
     Policy((0.9, None, 0.95))
     """
-    name, static, shifted = "", (), ()
+    name, given_name, static, shifted, complaint = "", "", (), (), ""
     if isinstance(records, str):
         records = load_demo(records)
     if isinstance(records, Demo):
-        demo = records
-        name, static = demo.name, demo.static
-        shifted = lambda: demo.shifted  # noqa: E731  (loading these would double the wait for the first chart)
-        if report is None:
-            report = lambda: demo.test  # noqa: E731
+        given_name, demo = records.name, records
+        try:
+            wanted = from_query(Link()).demo
+            demo = load_demo(wanted) if wanted else records
+        except ValueError as error:
+            complaint = f"The address does not fit: {error}"
+        name, brought = demo.name, demo_parts(demo)
+        static, shifted = brought["static"], brought["shifted"]
+        if report is None or demo is not records:
+            report = brought["report"]
         records = demo.validation
     if isinstance(hide, str):
         raise ValueError(f'hide: expected a list of names such as ["{hide}"], got one string.')
-    given, complaint = Link(policy, measure, calibrated, cost, tuple(hide), projector), ""
+    given = Link(policy, measure, calibrated, cost, tuple(hide), projector)
+    if name != given_name:  # what the notebook asks for is of another network
+        given = Link(hide=tuple(hide), projector=projector)
     parts = {"report": report, "mine": mine, "static": static, "shifted": shifted}
     try:
         asked = from_query(given)
@@ -110,7 +118,7 @@ def explore(
         # what the address asks for is untrusted: open with what the notebook asked for, if that fits, and say so
         asked, complaint = given, f"The address does not fit: {error}"
         state = _state(records, given, **parts)
-    return Explorer(ExplorerApp(state, name=name, hide=asked.hide, complaint=complaint))
+    return Explorer(ExplorerApp(state, name=name, given=given_name, hide=asked.hide, complaint=complaint))
 
 
 def _state(records: ExitRecords, asked: Link, report, mine, static, shifted) -> ExplorerState:

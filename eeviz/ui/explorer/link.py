@@ -20,6 +20,7 @@ class Link:
     cost: str | None = None
     hide: tuple[str, ...] = ()
     projector: bool = False
+    demo: str = ""  # another than the notebook's
 
 
 def from_query(link: Link, query: str | None = None) -> Link:
@@ -37,6 +38,8 @@ def from_query(link: Link, query: str | None = None) -> Link:
         link = replace(link, hide=tuple(part for part in asked["hide"].split(",") if part))
     if "projector" in asked:
         link = replace(link, projector=asked["projector"] == "1")
+    if "demo" in asked:
+        link = replace(link, demo=asked["demo"])
     return link
 
 
@@ -63,6 +66,8 @@ def to_query(link: Link) -> dict[str, str]:
         query["hide"] = ",".join(link.hide)
     if link.projector:
         query["projector"] = "1"
+    if link.demo:
+        query["demo"] = link.demo
     return query
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipywidgets as widgets
 
+from ...catalogue import Demo, demos, load_demo
 from ...core.table.records import ExitRecords
 from ..page.upload import Upload
 from .controls import heading, row
@@ -13,6 +14,11 @@ ROLES = (
     ("compare it on the chart (mine against yours)", "mine"),
     ("use it as report split", "report"),
 )
+
+
+def demo_parts(demo: Demo) -> dict:
+    """What a demo brings beside its tuning split; tables that the first chart does not need are read when asked for."""
+    return {"report": lambda: demo.test, "static": demo.static, "shifted": lambda: demo.shifted}
 
 
 class Opening:
@@ -34,7 +40,30 @@ class Opening:
             "arrays <code>logits</code>, <code>label</code>, <code>backbone</code> and <code>heads</code>; the README has ten-line "
             "examples.</p>"
         )
-        self.box = widgets.VBox([heading("Open my records"), widgets.HTML(words), self.upload, row(self.role)])
+        self.demo = widgets.Dropdown(
+            options=[("choose …", ""), *((load_demo(name).title, name) for name in demos())],
+            value=app.name if app.name in demos() else "",
+            description="Demo",
+            layout=widgets.Layout(width="420px"),
+            style={"description_width": "64px"},
+        )
+        self.demo.observe(app.guarded(lambda change: self.show_demo(change.new), "opening the demo"), "value")
+        self.box = widgets.VBox(
+            [
+                heading("Another network"),
+                row(self.demo),
+                heading("Open my records"),
+                widgets.HTML(words),
+                self.upload,
+                row(self.role),
+            ]
+        )
+
+    def show_demo(self, name: str) -> None:
+        """Show the demo of that name; "" is what the list says of a table that is none."""
+        if name and name != self.app.name:
+            self.app.open_demo(load_demo(name))
+            self.app.status.info(f"Opened the demo: {load_demo(name).title}.")
 
     def from_bytes(self, name: str, data: bytes) -> None:
         """Take an uploaded file. Raises ValueError in words."""
@@ -58,6 +87,7 @@ class Opening:
             state.report_source = records
             state.report_open = False
         else:
+            self.app.name = self.demo.value = ""
             state.open_records(records)
-            self.app.name = ""
+            self.app._link()
         self.app.status.info(f"Opened {name}: {len(records):,} samples, {records.exits_count} exits.")

@@ -92,6 +92,7 @@ def comparison(app) -> str:
         return "<p class='ee-sentence'>Pin a setting as A, change something, and both appear here side by side.</p>"
     static = _static_cost(app)
     rows = [("now", state.routing, state.records)]
+    here = {name for name, setting in state.pins.items() if setting == state.setting}
     for name, setting in sorted(state.pins.items()):
         records = state.made(setting)
         rows.append((name, route(records, setting.policy, state.cost), records))
@@ -105,7 +106,9 @@ def comparison(app) -> str:
             format.percent(metrics.saving(routing.mean_cost, static)),
         )
         body += "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>"
-        if name != "now":
+        if name in here:
+            differences += f"<p class='ee-sentence'>Now is the setting pinned as {escape(name)}.</p>"
+        elif name != "now":
             paired = metrics.paired_interval(records, state.routing.right, routing.right)
             differences += (
                 f"<p class='ee-sentence'>Now minus {escape(name)}: {escape(format.interval_points(paired))}.</p>"

@@ -115,13 +115,17 @@ class ExplorerState(History):
             with self.hold_trait_notifications():
                 self.cost, self.routing = cost, routing
 
-    def open_records(self, source: ExitRecords, report: ExitRecords | None = None) -> None:
-        """Replace the network under view; history, pins, looks and everything about the old one go."""
+    def open_records(self, source: ExitRecords, report=None, static=(), shifted=()) -> None:
+        """Replace the network under view; history, pins, looks and everything about the old one go.
+
+        report, static, shifted : as the traits report_source, static and shifted_source.
+        """
         with self.lock:
             fresh = ExplorerState(source, report_source=report)
             self._temperatures = {}
             with self.hold_trait_notifications():
-                self.static, self.shifted_source, self.mine_source, self.report_source = (), (), None, report
+                self.static, self.shifted_source, self.mine_source = tuple(static), shifted, None
+                self.report_source = report
                 self.source, self.records = source, fresh.records
                 self.measure, self.calibrated = fresh.measure, fresh.calibrated
                 self.cost, self.policy, self.routing = fresh.cost, fresh.policy, fresh.routing

@@ -60,7 +60,8 @@ def _spared(fronts: Fronts, asked: Settings) -> list[tuple[str, str, str]]:
         if cost != asked.cost:
             extra = fronts.extra(cost, asked.cost, asked.max_drop)
             said = f"choosing by {word(cost)}: {format.percent(extra)} more expensive"
-        cells.append((f"{word(cost)} saved", format.percent(fronts.saved(asked.cost, cost, index)), said))
+        share, word_ = format.saved(fronts.saved(asked.cost, cost, index)).rsplit(" ", 1)
+        cells.append((f"{word(cost)} saved" if word_ == "saved" else f"more {word(cost)}", share, said))
     front = fronts.fronts[asked.cost]
     cells.append(("accuracy", format.percent(front.accuracy[index], 2), drop_words(asked)))
     return cells

@@ -91,7 +91,7 @@ def machines(found: tuple[Machine, ...], settings: Settings) -> str:
             told.append(f"{one.title}: {one.words}")
             rows.append((one.title, *["–"] * 6))
             continue
-        saved = "–" if one.saved is None else format.percent(one.saved)
+        saved = "–" if one.saved is None else format.saved(one.saved).removesuffix(" saved")
         heads = head_utilisation(read.layers)
         rows.append(
             (

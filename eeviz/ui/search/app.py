@@ -73,9 +73,14 @@ class SearchApp(LabApp):
         return self._trained_alone if fits else ()
 
     def open_last(self) -> None:
-        """Show the newest search of the store, if there is one: closing the page loses nothing."""
-        if self.state.saved and not self.missing and self.status.level != "error":
-            self.driver.show(self.state.saved[0], keep_form=True)
+        """Show the newest search of the store for what the form asks: closing the page loses nothing.
+
+        One for another cost, hardware or bound would stand under a form that says something else.
+        """
+        asked = self.state.settings
+        fits = [one for one in self.state.saved if one.settings.question == asked.question]
+        if fits and not self.missing and self.status.level != "error":
+            self.driver.show(fits[0], keep_form=True)
 
     # -- buttons ----------------------------------------------------------------------------------------------------
     def step(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -24,6 +24,15 @@ SNAPSHOT_SECONDS = 0.1
 """Views hear of a search at most this often."""
 NEAR = 0.01
 """Share of accuracy below the best within which the cheapest network is shown first."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Opened:
+    """A search that could be opened: only now what was on show gives way to it."""
+
+    settings: Settings
+    race: Race
+    describe: Describer
 
 
 class Driver:
@@ -54,8 +63,6 @@ class Driver:
         self._check_idle()
         if not keep_form:
             self.state.settings = settings
-        self.state.forget()
-        self.state.running, self.state.unit = settings, "MACs"
         self._go("opening", lambda: self._open_and_search(settings, rounds, known))
 
     def resume(self) -> None:
@@ -70,7 +77,6 @@ class Driver:
                 raise ValueError("this search has used its budget: raise the budget, then resume.")
             path = self.openings.path(running)
             known = {name: saved_as(path, run.settings) for name, run in self.race.runs.items()}
-            self.state.running = longer
             self._go("opening", lambda: self._open_and_search(longer, None, known))
             return
         race = self.race
@@ -131,12 +137,9 @@ class Driver:
     def _open_and_search(
         self, settings: Settings, rounds: int | None, known: dict[str, int]
     ) -> Iterator[dict[str, Lane]]:
-        old, self.race = self.race, None
-        if old is not None:
-            old.close()
         runs = self.openings.runs(settings, known)
-        self.race = race = Race(runs, settings.seconds)
-        self._describe = Describer(next(iter(runs.values())).space)
+        race = Race(runs, settings.seconds)
+        yield _Opened(settings, race, Describer(next(iter(runs.values())).space))
         yield self._lanes()
         if rounds != 0 and not self._asked.is_set():
             yield from self._search(race, rounds)
@@ -164,7 +167,15 @@ class Driver:
             for name, snapshot in self.race.snapshots.items()
         }
 
-    def _take(self, lanes: dict[str, Lane]) -> None:
+    def _take(self, lanes: dict[str, Lane] | _Opened) -> None:
+        if isinstance(lanes, _Opened):
+            old, self.race, self._describe = self.race, lanes.race, lanes.describe
+            with self.state.hold_trait_notifications():
+                self.state.forget()
+                self.state.running, self.state.unit = lanes.settings, "MACs"
+            if old is not None:
+                old.close()
+            return
         self.state.unit = next(iter(self.race.runs.values())).unit
         self.state.show(lanes)
 
@@ -174,8 +185,6 @@ class Driver:
         state, race = self.state, self.race
         if job.state is JobState.FAILED:
             state.phase = "failed" if race is not None else "idle"
-            if race is None:
-                state.running = None
             self.status.fail(job.error, "the search")
         elif self._wanted:
             state.phase = self._wanted

@@ -67,6 +67,10 @@ def _progress(lane, state) -> dict:
     else:
         share, of = min(now.seconds / asked.seconds, 1.0), f"{now.evaluations}"
         left = max(asked.seconds - now.seconds, 0.0)
+    if not now.evaluations and state.busy:
+        words = "first evaluation under way: process, data and weights are loaded before it"
+        return {"name": lane.method, "label": f"{MARKS[lane.method].sign} {lane.method}", "share": 0.0, "words": words,
+                "waiting": True}  # fmt: skip
     parts = [f"{of} evaluations", f"{now.seconds:.0f} s"]
     if now.rate:
         parts.append(f"{now.rate:.2g} evaluations/s")

@@ -44,8 +44,9 @@ export function headline(data, uid) {
     const over = now.worst / data.static - 1;
     say(mean.below, "per sample");
     say(worst.below, `${Math.abs(over) < 5e-4 ? "the same as" : `${percent(Math.abs(over))} ${over > 0 ? "above" : "below"}`} static`);
-    say(saving.number, (100 * (1 - now.mean / data.static)).toFixed(1).replace("-", "−"));
-    say(saving.unit, " %");
+    const saved = (100 * (1 - now.mean / data.static)).toFixed(1);
+    say(saving.number, saved.replace("-", ""));
+    say(saving.unit, Number(saved) < 0 ? " % more" : " %");
     let left = 0;
     now.share.forEach((part, k) => {
       put(bars[k], "x", `${(100 * left).toFixed(3)}%`);

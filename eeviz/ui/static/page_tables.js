@@ -40,7 +40,8 @@ export function comparison(table, thresholds, pins) {
     const f = figures(table, t);
     return [name, percent(f.accuracy, 2), said(f.mean, table.unit), said(f.worst, table.unit), percent(1 - f.mean / table.static)];
   });
-  const differences = rows.slice(1).map(([name, t]) => h("p", { class: "ee-sentence" }, `Now minus ${name}: ${points(pairedInterval(table, now, routed(table, t).right))}.`));
+  const same = (t) => t.length === thresholds.length && t.every((one, k) => one === thresholds[k]);
+  const differences = rows.slice(1).map(([name, t]) => h("p", { class: "ee-sentence" }, same(t) ? `Now is the setting pinned as ${name}.` : `Now minus ${name}: ${points(pairedInterval(table, now, routed(table, t).right))}.`));
   return [grid(["", "accuracy", "mean", "worst case", "saving"], body), ...differences];
 }
 

@@ -64,14 +64,27 @@ function render({ model, el }) {
       fill.style.width = `${(100 * one.share).toFixed(1)}%`;
       put(track, "aria-valuenow", Math.round(100 * one.share));
       put(track, "aria-label", `${one.name} progress`);
-      say(text, one.words);
+      track.classList.toggle("ee-run-waiting", Boolean(one.waiting));
+      if (one.waiting) waits.set(one.name, waits.get(one.name) ?? Date.now());
+      else waits.delete(one.name);
+      say(text, told(one));
     }
   }
+
+  // What has no news of its own yet shows that time passes.
+  const waits = new Map();
+  const told = (one) => (one.waiting ? `${one.words} · ${Math.floor((Date.now() - waits.get(one.name)) / 1000)} s` : one.words);
+  const clock = setInterval(() => {
+    for (const one of model.get("progress")) if (one.waiting && lines.has(one.name)) say(lines.get(one.name).text, told(one));
+  }, 1000);
 
   const ears = ["allowed", "main", "words", "progress", "projector"];
   ears.forEach((name) => model.on(`change:${name}`, draw));
   draw();
-  return () => ears.forEach((name) => model.off(`change:${name}`, draw));
+  return () => {
+    clearInterval(clock);
+    ears.forEach((name) => model.off(`change:${name}`, draw));
+  };
 }
 
 export default { render };

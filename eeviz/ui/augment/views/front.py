@@ -6,7 +6,7 @@ import numpy as np
 
 from ....core.table import format
 from ...charts.style import escape_plotly
-from ...charts.traces import Drawing, scatter
+from ...charts.traces import Drawing, amounts, scatter
 from ...charts.view import Chart
 
 DEEPEST = 10.0
@@ -16,19 +16,19 @@ DEEPEST = 10.0
 def draw(app) -> Drawing:
     state, style = app.state, app.style
     decision = state.decision
-    unit = "" if decision is None else decision.front.unit
+    unit = _unit(state)
     x, y = (np.zeros(0), np.zeros(0)) if decision is None else (decision.front.mean_cost, 100 * decision.front.accuracy)
     traces = [
         scatter(
             x=x,
             y=y,
-            customdata=_words(state),
+            customdata=amounts(x, unit, _words(state)),
             name="early-exit networks",
             mode="lines+markers",
             showlegend=bool(len(x)),
             line={"color": style.ink, "width": 1.4, "shape": "hv"},
             marker={"symbol": "circle", "size": 9 if style.projector else 6, "color": style.ink},
-            hovertemplate="%{y:.2f} % at %{x:.3s}" + unit + "<br>%{customdata}<extra></extra>",
+            hovertemplate="%{y:.2f} % at %{customdata}<extra></extra>",
         ),
         _static(app),
         _model(app),
@@ -83,6 +83,10 @@ def _cost(state) -> str:
     return "cost" if name == "macs" else name
 
 
+def _unit(state) -> str:
+    return "" if state.decision is None else state.decision.front.unit
+
+
 def _words(state) -> list[str]:
     if state.decision is None:
         return []
@@ -110,14 +114,13 @@ def static_cost(state) -> float | None:
 def _model(app) -> dict:
     x = static_cost(app.state)
     return _mark(
-        [] if x is None else [x], [] if x is None else [100 * app.state.trained.final], "the model itself",
+        [] if x is None else [x], [] if x is None else [100 * app.state.trained.final], _unit(app.state), "the model itself",
         {"symbol": "hexagon2", "size": 13, "color": app.style.right},
     )  # fmt: skip
 
 
 def _static(app) -> dict:
-    points, decision = app.static_points, app.state.decision
-    unit = "" if decision is None else decision.front.unit
+    points, unit = app.static_points, _unit(app.state)
     return scatter(
         x=np.array([point.mean_cost for point in points]),
         y=np.array([100 * point.accuracy for point in points]),
@@ -126,8 +129,8 @@ def _static(app) -> dict:
         showlegend=bool(points),
         line={"color": app.style.soft, "dash": "dash", "width": 1.2},
         marker={"symbol": "hexagon-open", "size": 9, "color": app.style.soft, "line": {"width": 2}},
-        customdata=[escape_plotly(point.name) for point in points],
-        hovertemplate="%{customdata}<br>%{y:.2f} % at %{x:.3s}" + unit + "<extra>trained alone</extra>",
+        customdata=amounts([p.mean_cost for p in points], unit, [escape_plotly(point.name) for point in points]),
+        hovertemplate="%{y:.2f} % at %{customdata}<extra>trained alone</extra>",
     )
 
 
@@ -136,7 +139,7 @@ def _shortest(app) -> dict:
     one = None if state.beside is None else state.beside.configuration
     xs = [] if one is None else [one.mapping.route(state.trained.records).mean_cost]
     marker = {"symbol": "diamond", "size": 12, "color": app.style.wrong}
-    return _mark(xs, [] if one is None else [100 * one.accuracy], "shortest path", marker)
+    return _mark(xs, [] if one is None else [100 * one.accuracy], _unit(state), "shortest path", marker)
 
 
 def _selected(app) -> dict:
@@ -145,10 +148,10 @@ def _selected(app) -> dict:
     xs = [decision.front.mean_cost[one.index]] if here else []
     ys = [100 * decision.front.accuracy[one.index]] if here else []
     marker = {"symbol": "circle-open", "size": 16, "color": app.style.wrong, "line": {"width": 3}}
-    return _mark(xs, ys, "shown below", marker)
+    return _mark(xs, ys, _unit(app.state), "shown below", marker)
 
 
-def _mark(xs, ys, name: str, marker: dict) -> dict:
+def _mark(xs, ys, unit: str, name: str, marker: dict) -> dict:
     return scatter(
         x=np.array(xs, dtype=float),
         y=np.array(ys, dtype=float),
@@ -156,7 +159,8 @@ def _mark(xs, ys, name: str, marker: dict) -> dict:
         mode="markers",
         showlegend=bool(len(xs)),
         marker=marker,
-        hovertemplate="%{y:.2f} % at %{x:.3s}<extra>" + name + "</extra>",
+        customdata=amounts(xs, unit),
+        hovertemplate="%{y:.2f} % at %{customdata}<extra>" + name + "</extra>",
     )
 
 

@@ -61,9 +61,9 @@ def describe(app) -> str:
     if found is None:
         return "Computing …" if state.selected is not None else "Nothing is decided yet."
     holds = found.saving >= found.claim
-    said = f"Claim: at least {format.percent(found.claim, 0)} of the {found.cost} saved (dashed); as the platform is described it saves {format.percent(found.saving)} (solid), so the claim {'holds' if holds else 'does not hold'}."
+    said = f"Claim: at least {format.percent(found.claim, 0)} of the {found.cost} saved (dashed); as the platform is described: {format.saved(found.saving)} (solid), so the claim {'holds' if holds else 'does not hold'}."
     flips = [
-        f"{row.owner}: {_figure(row.figure)} × {row.factor:g} ({format.percent(row.saving)})"
+        f"{row.owner}: {_figure(row.figure)} × {row.factor:g} ({format.saved(row.saving)})"
         for row in found.rows
         if row.open
     ]
@@ -116,7 +116,7 @@ def _spans(style, rows, names) -> dict:
 
 
 def _words(row) -> str:
-    words = [f"placed again it saves {format.percent(row.saving_remapped)}"] if row.moved else []
+    words = [f"placed again: {format.saved(row.saving_remapped)}"] if row.moved else []
     words += ["the conclusion flips"] if row.open else []
     if row.source:
         short = row.source if len(row.source) < 90 else f"{row.source[:87]}…"

@@ -10,7 +10,9 @@ from ....core.table import format, metrics
 from ...charts.style import exit_labels
 from ...charts.view import Chart
 
-BINS = 40
+BINS = 20
+FOOT = 0.03
+"""Percent of an exit's samples at which the logarithmic axis ends below."""
 
 
 def draw(app) -> go.Figure:
@@ -19,10 +21,9 @@ def draw(app) -> go.Figure:
     exits = records.exits_count
     figure = make_subplots(1, exits, shared_yaxes=True, horizontal_spacing=0.02, subplot_titles=exit_labels(records))
     centres = (np.arange(BINS) + 0.5) / BINS
-    highest = 0
     for k in range(exits):
-        right, wrong = metrics.histogram(records, k, BINS, routing.exit_of >= k)
-        highest = max(highest, int((right + wrong).max()))
+        reach = routing.exit_of >= k
+        right, wrong = (100 * part / max(int(reach.sum()), 1) for part in metrics.histogram(records, k, BINS, reach))
         for values, name, color, pattern in ((right, "right", style.right, ""), (wrong, "wrong", style.wrong, "/")):
             bar = go.Bar(
                 x=centres,
@@ -30,12 +31,11 @@ def draw(app) -> go.Figure:
                 name=name,
                 legendgroup=name,
                 showlegend=k == 0,
-                width=1 / BINS,
                 marker={
                     "color": color,
                     "pattern": {"shape": pattern, "fgcolor": style.paper, "fillmode": "overlay", "size": 4},
                 },
-                hovertemplate="confidence %{x:.2f}: %{y} " + name + "<extra></extra>",
+                hovertemplate="confidence %{x:.3f}: %{y:.3g} % of those reaching " + name + "<extra></extra>",
             )
             figure.add_trace(bar, 1, k + 1)
     shapes, notes = _thresholds(policy.thresholds, style)
@@ -47,14 +47,17 @@ def draw(app) -> go.Figure:
     for k in range(exits):
         suffix = "" if k == 0 else str(k + 1)
         axes[f"xaxis{suffix}"] = {"range": [0, 1.0], "tickvals": [0, 0.5, 1], "title": {"text": "confidence"}}
-        room = [0, 1.2 * max(highest, 1)]  # above the bars, for the words
-        axes[f"yaxis{suffix}"] = dict(
-            range=room, **({"title": {"text": "samples reaching the exit"}} if k == 0 else {})
-        )
+        axes[f"yaxis{suffix}"] = {
+            "type": "log",  # most samples are very sure: on a plain axis all bars but the last would vanish
+            "range": [np.log10(FOOT), 2.5],  # above the bars, for the words
+            "tickvals": [0.1, 1, 10, 100],
+            **({"title": {"text": "share of those reaching the exit (%)"}} if k == 0 else {}),
+        }
     layout = style.layout(
         380,
-        barmode="stack",
+        barmode="group",
         bargap=0,
+        bargroupgap=0,
         shapes=shapes,
         annotations=[*titles, *notes],
         margin={"l": 64, "r": 16, "t": 84, "b": 52},
@@ -111,7 +114,7 @@ def describe(app) -> str:
         parts.append(
             f"{reach:,} samples reach {records.exits[k]}, {int(routing.count[k]):,} leave, {wrong:,} of them wrong"
         )
-    return f"{'; '.join(parts)}; {format.percent(routing.share[-1])} go on to {records.exits[-1]}. {BINS} bins of equal width."
+    return f"{'; '.join(parts)}; {format.percent(routing.share[-1])} go on to {records.exits[-1]}. {BINS} bins of equal width; the scale is logarithmic."
 
 
 CHART = Chart("Confidence", draw, describe)

@@ -8,7 +8,7 @@ from ....core.solve import tradeoff
 from ....core.table import format
 from ....core.table.policy import route
 from ...charts.style import escape_plotly
-from ...charts.traces import Drawing, scatter
+from ...charts.traces import Drawing, amounts, scatter
 from ...charts.view import Chart
 
 FRONT = 0
@@ -52,7 +52,7 @@ def draw(app) -> Drawing:
             symbol="star",
             color=style.right,
         ),
-        _marks("shifted inputs", app.shifted_points, style, unit, symbol="diamond-open", color=style.wrong),
+        _shifted(app, unit),
         _marks("pins", app.pin_points, style, unit, symbol="triangle-up", color=style.ink, size=12),
         _marks("now", (app.now,), style, unit, symbol="circle", color=style.wrong, size=15, labels=["now"]),
     ]
@@ -86,7 +86,7 @@ def describe(app) -> str:
 
 
 def clicked(app, trace: int, point: int) -> None:
-    if trace == FRONT:
+    if trace == FRONT and "lock" not in app.hide:
         app.state.set_policy(app.analysis.front.policy(point))
 
 
@@ -127,13 +127,13 @@ def _line(front, name: str, color: str, unit: str, dash: str) -> dict:
         showlegend=True,
         line={"color": color, "width": 1.8, "dash": dash, "shape": "hv"},
         marker={"size": 3.5, "color": color},
-        customdata=_thresholds(front.thresholds),
-        hovertemplate="%{y:.2f} % at %{x:.3s} " + unit + "<br>thresholds %{customdata}<extra>" + name + "</extra>",
+        customdata=amounts(front.mean_cost, unit, _thresholds(front.thresholds)),
+        hovertemplate="%{y:.2f} % at %{customdata}<extra>" + name + "</extra>",
     )
 
 
 def _thresholds(rows: np.ndarray) -> list[str]:
-    return [" · ".join("off" if np.isnan(t) else f"{t:.4g}" for t in row) for row in rows]
+    return ["thresholds " + " · ".join("off" if np.isnan(t) else f"{t:.4g}" for t in row) for row in rows]
 
 
 def _marks(name, points, style, unit, *, symbol, color, labels=(), size=10, mode="markers+text", place="top center"):
@@ -149,11 +149,34 @@ def _marks(name, points, style, unit, *, symbol, color, labels=(), size=10, mode
         textfont={"size": style.size - 1, "color": style.ink},
         line={"color": style.soft, "dash": "dash", "width": 1.5},
         marker={"symbol": symbol, "size": size, "color": color, "line": {"width": 2, "color": color}},
-        customdata=[escape_plotly(point.name) for point in points],
-        hovertemplate="%{customdata}: %{y:.2f} % at %{x:.3s} " + unit + "<extra></extra>",
+        customdata=[
+            f"{escape_plotly(point.name)}: {format.percent(point.accuracy, 2)} at {format.quantity(point.mean_cost, unit)}"
+            for point in points
+        ],
+        hovertemplate="%{customdata}<extra></extra>",
         showlegend=bool(points),
         cliponaxis=False,
     )
+
+
+def _shifted(app, unit: str) -> dict:
+    """Where shifted inputs lie; those below the chart stand at its foot, pointing down, with their accuracy."""
+    style, points, foot = app.style, app.shifted_points, _range(app)[0]
+    below = [100 * point.accuracy < foot for point in points]
+    marks = _marks(
+        "shifted inputs",
+        points,
+        style,
+        unit,
+        symbol=["triangle-down-open" if low else "diamond-open" for low in below] or "diamond-open",
+        color=style.wrong,
+        labels=[
+            f"{point.name}, {format.percent(point.accuracy)}" if low else point.name
+            for point, low in zip(points, below, strict=True)
+        ],
+        place=["top center"] * len(points) or "top center",
+    )
+    return {**marks, "y": [foot if low else y for y, low in zip(marks["y"], below, strict=True)]}
 
 
 def _range(app) -> list[float]:

@@ -51,7 +51,7 @@ def draw(app) -> Drawing:
         traces.append(
             bar(
                 x=x[own], y=table.cycles[own], yaxis="y3", name=name, showlegend=False, marker=look,
-                customdata=words[own], hovertemplate="%{customdata}<br>%{y:.4s}cycles<extra>" + name + "</extra>",
+                customdata=words[own], hovertemplate="%{customdata}<extra>" + name + "</extra>",
             )
         )  # fmt: skip
         used = own & (table.macs > 0)
@@ -62,7 +62,8 @@ def draw(app) -> Drawing:
                 hovertemplate="%{customdata}<br>%{y:.1f} % of the array<extra>" + name + "</extra>",
             )
         )  # fmt: skip
-    traces += [_told(table, app, axis, values) for axis, values in (("y2", table.energy / scale), ("y3", table.cycles))]
+    told = (("y2", table.energy / scale, unit), ("y3", table.cycles, "cycles"))
+    traces += [_told(table, app, *each) for each in told]
     return Drawing(traces, style.layout(HEIGHT, **_axes(table, read, style, unit)))
 
 
@@ -151,16 +152,18 @@ def _names(table, style, app) -> dict:
     )
 
 
-def _told(table, app, axis: str, values: np.ndarray) -> dict:
+def _told(table, app, axis: str, values: np.ndarray, unit: str) -> dict:
     """Lines over the bars: what each layer would take if the cost followed its MACs."""
     style = app.style
     busy = np.flatnonzero(table.macs > 0)
+    parts = table.macs[busy] / (table.macs.sum() or 1.0) * values.sum()
     return scatter(
-        x=busy + 1, y=table.macs[busy] / (table.macs.sum() or 1.0) * values.sum(), yaxis=axis, mode="markers",
+        x=busy + 1, y=parts, yaxis=axis, mode="markers",
         name="if MACs told it", legendgroup="told", showlegend=axis == "y2",
         marker={"symbol": "line-ew-open", "size": min(22, max(5, 0.8 * _room(table, app))), "color": style.ink,
                 "line": {"width": 2, "color": style.ink}},
-        hovertemplate="%{y:.3s}: this layer’s part by its MACs<extra></extra>",
+        customdata=[f"{value:.3g} {unit}" for value in parts],
+        hovertemplate="%{customdata}: this layer’s part by its MACs<extra></extra>",
     )  # fmt: skip
 
 

@@ -95,10 +95,10 @@ def describe(app) -> str:
         return "The best thresholds under each cost will be drawn here."
     drop = state.settings.max_drop
     saved = ", ".join(
-        f"{format.percent(fronts.saved(cost, cost, fronts.index(cost, drop)))} of the {word(cost)}"
+        f"{word(cost)}: {format.saved(fronts.saved(cost, cost, fronts.index(cost, drop)))}"
         for cost in fronts.fronts
     )
-    return f"Thresholds solved for each cost, {drop_words(state.settings)}, save {saved}. Chosen on these samples, so optimistic."
+    return f"Thresholds solved for each cost, {drop_words(state.settings)}: {saved}. Chosen on these samples, so optimistic."
 
 
 CHART = Chart("What exits save, by each cost", draw, describe)

@@ -8,7 +8,7 @@ from ....core.table import format
 from ....labs.search.settings import METHODS
 from ....labs.search.summary import best_of_all
 from ...charts.style import escape_plotly
-from ...charts.traces import Drawing, scatter
+from ...charts.traces import Drawing, amounts, scatter
 from ...charts.view import Chart
 from ..palette import MARKS
 
@@ -76,7 +76,7 @@ def _others(app, method: str) -> dict:
     lane, look = app.state.lanes.get(method), MARKS[method]
     marks = () if lane is None else lane.others
     return scatter(
-        **_places(marks),
+        **_places(marks, app.state.unit),
         name=f"{method}: others",
         mode="markers",
         showlegend=False,
@@ -91,7 +91,7 @@ def _front(app, method: str) -> dict:
     marks = () if lane is None else lane.front
     color, large = look.color(app.style.theme), app.style.projector
     return scatter(
-        **_places(marks),
+        **_places(marks, app.state.unit),
         name=method,
         mode="lines+markers",
         showlegend=bool(marks),
@@ -101,19 +101,20 @@ def _front(app, method: str) -> dict:
     )
 
 
-def _places(marks) -> dict:
+def _places(marks, unit: str) -> dict:
     return {
         "x": np.array([mark.mean_cost for mark in marks]),
         "y": np.array([100 * mark.accuracy for mark in marks]),
         "customdata": [
-            f"candidate {mark.candidate}, worst case {format.quantity(mark.worst_cost)}<br>{escape_plotly(mark.words)}"
+            f"{format.quantity(mark.mean_cost, unit)}<br>"
+            f"candidate {mark.candidate}, worst case {format.quantity(mark.worst_cost, unit)}<br>{escape_plotly(mark.words)}"
             for mark in marks
         ],
     }
 
 
 def _hover(app, name: str) -> str:
-    return "%{y:.2f} % at %{x:.3s} " + app.state.unit + "<br>%{customdata}<extra>" + name + "</extra>"
+    return "%{y:.2f} % at %{customdata}<extra>" + name + "</extra>"
 
 
 def _static(app) -> dict:
@@ -121,13 +122,13 @@ def _static(app) -> dict:
     return scatter(
         x=np.array([point.mean_cost for point in points]),
         y=np.array([100 * point.accuracy for point in points]),
-        customdata=[escape_plotly(point.name) for point in points],
+        customdata=amounts([p.mean_cost for p in points], app.state.unit, [escape_plotly(p.name) for p in points]),
         name="static networks, trained alone",
         mode="lines+markers",
         showlegend=bool(points),
         line={"color": app.style.soft, "dash": "dash", "width": 1.2},
         marker={"symbol": "hexagon-open", "size": 9, "color": app.style.soft, "line": {"width": 2}},
-        hovertemplate="%{customdata}: %{y:.2f} % at %{x:.3s} " + app.state.unit + "<extra></extra>",
+        hovertemplate="%{y:.2f} % at %{customdata}<extra></extra>",
     )
 
 
@@ -136,12 +137,12 @@ def _tuned(app) -> dict:
     return scatter(
         x=np.array([one.mean_cost for one in points]),
         y=np.array([100 * one.accuracy for one in points]),
-        customdata=[one.name for one in points],
+        customdata=amounts([p.mean_cost for p in points], app.state.unit, [escape_plotly(p.name) for p in points]),
         name="fine-tuned",
         mode="markers",
         showlegend=bool(points),
         marker={"symbol": "star", "size": 13, "color": app.style.right},
-        hovertemplate="%{customdata}: %{y:.2f} % at %{x:.3s} " + app.state.unit + "<extra></extra>",
+        hovertemplate="%{y:.2f} % at %{customdata}<extra></extra>",
     )
 
 
