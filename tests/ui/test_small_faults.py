@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from tables import random_records
 
 from eeviz.catalogue import load_demo
 from eeviz.core.table import format
@@ -15,7 +16,6 @@ from eeviz.ui.explorer.app import ExplorerApp
 from eeviz.ui.explorer.opening import demo_parts
 from eeviz.ui.explorer.state import ExplorerState
 from eeviz.ui.explorer.views import confidence, tradeoff
-from tables import random_records
 
 
 @pytest.fixture

@@ -117,7 +117,13 @@ def html(view: View, samples: int | None = None) -> str:
     told = _told(view, samples, blocks)
     title = view.title or view.note or "Early exits under your hand"
     return shell(
-        title, _words(view), told | {"title": title}, "standalone.js", STYLES, blocks.texts, bundle("solve.js", "solver")
+        title,
+        _words(view),
+        told | {"title": title},
+        "standalone.js",
+        STYLES,
+        blocks.texts,
+        bundle("solve.js", "solver"),
     )
 
 

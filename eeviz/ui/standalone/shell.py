@@ -24,7 +24,8 @@ def shell(
         "style": style(*styles),
         "told": json.dumps(told, allow_nan=False).replace("<", "\\u003c"),
         "blocks": "\n".join(
-            f'<script type="application/octet-stream" id="ee-block-{k}">{text}</script>' for k, text in enumerate(blocks)
+            f'<script type="application/octet-stream" id="ee-block-{k}">{text}</script>'
+            for k, text in enumerate(blocks)
         ),
         "solver": solver,
         "script": bundle(entry) if entry else "",

@@ -16,6 +16,7 @@ const walk = h("input", { type: "range", min: 0, max: main.points.length - 1, cl
 const walkRow = h("label", { class: "ee-field ee-walk-row" }, h("span", {}, "Along the front"), walk);
 const model = localModel({ items: [], empty: "", kinds: told.kinds, projector: false, _colors: told.colors });
 const picture = h("div", {}), words = h("p", { class: "ee-sentence", role: "status" }), open = h("a", { class: "ee-link" });
+const kept = h("p", { class: "ee-quiet" }, "The store kept the records of a few networks only; of this one it kept the figures.");
 const text = h("pre", { class: "ee-words" });
 const theme = button("☾ Dark", "Light or dark", () => dress(document.body.dataset.jpThemeLight === "true"));
 
@@ -32,6 +33,7 @@ function show(index) {
   say(words, `${point.drawing.title}: ${point.figures}.`);
   say(chart.words, `${main.points.length} networks and thresholds of ${main.method}, none both dearer and no better than another; crosses: ${others.map((lane) => `${lane.points.length} of ${lane.method}`).join(", ")}.`);
   open.hidden = !point.page;
+  kept.hidden = Boolean(point.page);
   open.href = `${point.page}#t=${point.thresholds.map((t) => (t === null ? "off" : t)).join(",")}`;
   say(open, "Open this network in the explorer");
   model.put("items", [{ ...point.drawing, title: "" }]);
@@ -43,13 +45,13 @@ root.replaceChildren(
   h("p", { class: "ee-sentence" }, told.words),
   h("div", { class: "ee-first" },
     h("section", { "aria-label": "Accuracy against cost" }, heading("Accuracy against cost"), chart.node, walkRow),
-    h("section", { "aria-label": "The network" }, heading("The network"), words, open, h("details", { class: "ee-terms" }, h("summary", {}, "In words"), text))),
+    h("section", { "aria-label": "The network" }, heading("The network"), words, open, kept, h("details", { class: "ee-terms" }, h("summary", {}, "In words"), text))),
   heading("Its drawing"), picture,
 );
 dress(matchMedia("(prefers-color-scheme: dark)").matches || /dark/.test(location.search));
 drawing.render({ model, el: picture });
 walk.addEventListener("input", () => show(Number(walk.value)));
-const start = Math.floor(main.points.length / 2);
+const start = Math.max(0, main.points.findLastIndex((point) => point.page)); // one that can be opened
 chart.move(main.points[start]);
-chart.show({ unit: main.unit, split: "search-validation", colors: [], front, points: beside, most: Math.max(...front.mean), locked: false, baselines: others.map((lane) => lane.method).join(", ") });
+chart.show({ unit: main.unit, split: "search-validation", colors: [], front, points: beside, most: Math.max(...front.mean), locked: false, whole: true, frontWords: main.method, baselines: others.map((lane) => lane.method).join(", ") });
 show(start);
