@@ -1,12 +1,16 @@
 """python -m eeviz: starts the dashboards, JupyterLab or the tests, and installs what they need."""
 
+import sys
+
+if sys.version_info < (3, 11):  # before anything that an older Python cannot read
+    sys.exit(f"eeviz needs Python 3.11 to 3.14, this is {sys.version.split()[0]}: start it with a newer one.")
+
 import argparse
 import contextlib
 import os
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import threading
 import webbrowser
@@ -32,6 +36,8 @@ def main(argv: list[str] | None = None) -> int:
         if number and signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
             signal.signal(number, _interrupt)
     try:
+        if arguments.command == "status" and arguments.venv:
+            return _status(arguments)
         if arguments.venv and not _runs_in(arguments.venv):
             return _in_venv(arguments)
         commands = {
@@ -67,6 +73,9 @@ def _parse(argv):
     lab = commands.add_parser("lab", help="open the notebooks in JupyterLab")
     for command in (run, lab):
         command.add_argument("--port", type=int, help="local port (default: the usual one if free, else any free one)")
+        command.add_argument(
+            "--host", default=serve.HOST, help="address to answer on (default: this computer only; 0.0.0.0: everyone)"
+        )
         command.add_argument("--no-browser", action="store_true", help="only print the address")
     run.add_argument("--no-install", action="store_true", help="install nothing in the background")
     commands.add_parser("test", help="install what is missing and run every test; options go on to pytest")
@@ -133,11 +142,13 @@ def _checkout() -> Path:
 
 def _run(arguments) -> int:
     _need("voila", "The dashboards")
-    server = serve.voila(paths.notebooks(), arguments.port)
+    server = serve.voila(paths.notebooks(), arguments.port, host=arguments.host)
     with contextlib.ExitStack() as ends:
         ends.callback(server.stop)
         address = server.url("voila/render/index.ipynb")
         _say(f"\n    eeviz: {address}    (Ctrl-C ends it)\n")
+        if arguments.host != serve.HOST:
+            _say(f"Everyone who can reach {arguments.host} can open it: there is no password.\n")
         if not arguments.no_browser:
             _open(address)
         if not arguments.no_install:
@@ -150,13 +161,13 @@ def _install_in_background(ends) -> None:
     here = root and environment.current(root)
     if not here:
         return
-    if here.is_complete("everything"):
+    if here.is_complete("dashboards"):
         return
 
     def install():
         try:
-            here.install_everything(_say)
-            _say("Everything is installed.")
+            here.install_dashboards(_say)
+            _say("Everything that the dashboards need is installed.")
         except environment.InstallError as error:
             _say(str(error))
 
@@ -177,7 +188,7 @@ def _lab(arguments) -> int:
         if not (root / "notebooks").exists():
             shutil.copytree(paths.notebooks(), root / "notebooks")
             _say(f"Copied the notebooks to {root / 'notebooks'}")
-    server = serve.lab(root, arguments.port)
+    server = serve.lab(root, arguments.port, host=arguments.host)
     with contextlib.ExitStack() as ends:
         ends.callback(server.stop)
         address = server.url("lab/tree/notebooks/index.ipynb")
@@ -270,8 +281,11 @@ def _site(arguments) -> int:
     return 0
 
 
-def _status(_) -> int:
-    _say(str(install_state()))
+def _status(arguments) -> int:
+    if arguments.venv and not arguments.venv.exists():
+        _say(f"Nothing is installed yet: there is no {arguments.venv}. `make run` makes it.")
+        return 0
+    _say(str(install_state(arguments.venv or sys.prefix)))
     return 0
 
 

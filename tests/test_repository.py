@@ -129,4 +129,4 @@ def test_python_m_eeviz_explains_itself(root):
 def test_make_says_when_no_python_fits(root, tmp_path):
     done = subprocess.run(["make", "run", "PYTHON="], cwd=root, capture_output=True, text=True)
     assert done.returncode == 2
-    assert "eeviz needs Python 3.11, 3.12 or 3.13 and found none" in done.stderr
+    assert "eeviz needs Python 3.11 to 3.14 and found none" in done.stderr

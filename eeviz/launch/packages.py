@@ -48,7 +48,7 @@ class InstallState:
         if self.state == "running":
             return f"Still installing {self.step}. Tools that need it say so; the explorer does not wait for it."
         if self.state == "done":
-            return "Everything is installed."
+            return "Everything that the dashboards need is installed."
         if self.state == "stopped":
             return (
                 f"The installation of {self.step} was interrupted; `make run` or `python -m eeviz install` resumes it."
@@ -56,9 +56,10 @@ class InstallState:
         if self.state == "failed":
             return (
                 f"Installing {self.step} failed: {self.message} "
-                "The explorer works without it; `make run` or `python -m eeviz install` tries again."
+                f"{'' if 'explorer' in self.step else 'The explorer works without it; '}"
+                "`make run` or `python -m eeviz install` tries again."
             )
-        return "Only the explorer's own packages were asked for; `python -m eeviz install` adds the rest."
+        return "Only the explorer's own packages were asked for; `make run` or `python -m eeviz install` adds the rest."
 
 
 def state_folder(prefix: str | Path = sys.prefix) -> Path:

@@ -135,13 +135,12 @@ class LabHost(_Host):
         return self.server.url(f"lab/tree/{notebook}?reset")
 
     def open(self, page, notebook: str, theme: str = "light") -> Dashboard:
-        """Open `notebook` in `page` and run all its cells; returns when they have run. theme: "light" or "dark"."""
+        """Open `notebook` in `page` and run all its cells; returns when they have run. theme: the system's, "light" or "dark"."""
+        page.emulate_media(color_scheme=theme)
         page.goto(self.address(notebook), timeout=LOAD_SECONDS * 1e3, wait_until="domcontentloaded")
         page.wait_for_function(
             "document.querySelector('#jp-main-statusbar')?.textContent.includes('| Idle')", timeout=LOAD_SECONDS * 1e3
         )
-        if theme != "light":
-            page.evaluate("jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})")
         page.evaluate("jupyterapp.commands.execute('notebook:run-all-cells')")
         sessions = json.loads(self._request("api/sessions"))
         kernel = next(s["kernel"]["id"] for s in sessions if s["path"] == notebook)

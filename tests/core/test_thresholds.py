@@ -14,7 +14,7 @@ from eeviz.core.solve.thresholds import front
 from eeviz.core.table.cost import Cost, ProductCost
 from eeviz.core.table.format import precisely
 from eeviz.core.table.policy import Policy, route
-from eeviz.core.table.records import balanced
+from eeviz.core.table.records import ExitRecords, balanced
 
 
 def figures_by_loop(records, thresholds):
@@ -376,3 +376,16 @@ def test_a_common_value_takes_the_room_of_one_threshold_only():
     rng = np.random.default_rng(0)
     confidence = np.where(rng.random(1000) < 0.5, 0.99, rng.random(1000)).astype(np.float32)
     assert len(quantile_grid(confidence, 40)) >= 38  # plain quantiles would be 20
+
+
+def test_of_many_columns_two_are_kept_unless_told():
+    rng = np.random.default_rng(0)
+    columns, label = 60, rng.integers(0, 4, 150)
+    logits = rng.normal(size=(150, columns, 4))
+    logits[np.arange(150), :, label] += np.linspace(0.5, 3, columns)
+    cost = {"macs": Cost(np.linspace(1e6, 6e7, columns), np.full(columns, 1e4))}
+    records = ExitRecords.from_logits(logits, label, cost)
+    unasked, two = front(records, grid=4), front(records, grid=4, max_exits=2)
+    assert np.array_equal(unasked.thresholds, two.thresholds, equal_nan=True)
+    fewer = records.columns([*range(0, 50), columns - 1])
+    assert (~np.isnan(front(fewer, grid=2).thresholds)).sum(axis=1).max() == 3

@@ -81,19 +81,20 @@ def test_the_runner_answers_as_the_network(network, samples, tmp_path, shares, m
     code = "import sys; sys.modules['torch'] = None; sys.modules['eeviz'] = None; import runpy; sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')"
     command = [sys.executable, "-c", code, str(tmp_path / "run.py"), str(tmp_path / "x.npy")]
     out = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=True).stdout
-    answers = np.array([line.split() for line in out.splitlines()], dtype=int)
+    answers = [line.split(maxsplit=1) for line in out.splitlines()]
+    kept = [k for k, t in enumerate(policy.thresholds) if t is not None]
+    names = {k: f"exit {number}" for number, k in enumerate(kept, 1)} | {network.exits_count - 1: "final"}
     expected = network.infer(samples, policy, measure, temperature)
-    assert answers[:, 1].tolist() == expected.exit_of.tolist()
-    assert answers[:, 0].tolist() == expected.predicted.tolist()
-    kept = sum(t is not None for t in policy.thresholds)
-    assert len(done.files) == 2 * (kept + 1), "segments between kept heads are one file"
+    assert [name for _, name in answers] == [names[k] for k in expected.exit_of.tolist()]
+    assert [int(label) for label, _ in answers] == expected.predicted.tolist()
+    assert len(done.files) == 2 * (len(kept) + 1), "segments between kept heads are one file"
 
 
-def test_the_runner_is_forty_lines():
+def test_the_runner_is_short():
     from eeviz.nn.export import network as module
 
     with open(module.__file__.replace("network.py", "runner.py"), encoding="utf-8") as file:
-        assert len(file.readlines()) <= 40
+        assert len(file.readlines()) <= 60
 
 
 def test_a_mapping_parts_the_segments(network, samples, tmp_path):
@@ -151,5 +152,39 @@ def test_an_operator_without_onnx_is_told(tmp_path):
         def forward(self, x):
             return torch.special.bessel_j0(x)
 
-    with pytest.raises(ValueError, match="cannot be exported to ONNX"):
+    with pytest.raises(
+        ValueError, match=r"^segment_0.onnx cannot be exported to ONNX: its operator aten::\w+ has no form"
+    ) as e:
         export(EarlyExitNetwork([Odd()], [nn.Flatten()], (1, 2, 2)).eval(), ee.Policy([]), tmp_path)
+    assert "\n" not in str(e.value)
+
+
+@pytest.mark.parametrize("channels", [None, 3])
+def test_pictures_are_prepared_by_the_runner(tmp_path, channels):
+    from eeviz.nn.augment import augment
+
+    rng = np.random.default_rng(0)
+    pictures = rng.integers(0, 256, (40, 10, 10, *([channels] if channels else []))).astype(np.uint8)
+    mean, std = ([0.4, 0.5, 0.6], [0.2, 0.3, 0.25]) if channels else (0.4, 0.3)
+    torch.manual_seed(0)
+    model = nn.Sequential(
+        nn.Conv2d(channels or 1, 8, 3), nn.ReLU(), nn.Conv2d(8, 8, 3), nn.Flatten(), nn.Linear(288, 4)
+    )
+    data = pictures, np.arange(40) % 4
+    made = augment(model.eval(), data, training=data, epochs=1, locations=1, mean=mean, std=std)
+    made.export(tmp_path, ee.Policy([None] * (made.records.exits_count - 1)))
+    np.save(tmp_path / "pictures.npy", pictures)
+    said = subprocess.run(
+        [sys.executable, str(tmp_path / "run.py"), str(tmp_path / "pictures.npy")],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    x = pictures.reshape(40, 10, 10, -1).transpose(0, 3, 1, 2) / 255
+    x = (x - np.reshape(mean, (-1, 1, 1))) / np.reshape(std, (-1, 1, 1))
+    with torch.no_grad():
+        own = model(torch.from_numpy(x.astype(np.float32))).argmax(1).tolist()
+    assert said.stdout.split("\n")[:-1] == [f"{label} final" for label in own]
+    told = json.loads((tmp_path / "network.json").read_text())["preparation"]
+    np.testing.assert_allclose(told["mean"], np.atleast_1d(mean), rtol=1e-6)
+    assert told["scaled"] == [0, 1]

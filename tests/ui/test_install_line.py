@@ -23,7 +23,7 @@ def test_the_line_follows_until_the_end(states):
     assert 'role="status"' in line.value
     assert "Still installing &lt;b&gt;PyTorch&lt;/b&gt;" in line.value
     end = time.monotonic() + 10
-    while "Everything is installed" not in line.value:
+    while "Everything that the dashboards need is installed" not in line.value:
         assert time.monotonic() < end
         time.sleep(0.01)
 

@@ -26,6 +26,7 @@ __all__ = ["Front", "front", "tune"]
 CELLS = 300_000  # of one table
 ALL_CELLS = 30_000_000  # of all tables, where there is one for each choice of exits
 MOST_CELLS, MOST_TABLES, MOST_CANDIDATES = 20_000_000, 1_000_000, 20_000
+MOST_CHOICES = 30_000  # of exits, where nobody says how many may be kept
 SMALLEST_GRID = 16
 OTHER_GRIDS = (8, 16)  # where refinement starts beside the front itself
 MANY_SAMPLES = 4000  # from which on one other start does: what a single start misses are points of tables of hundreds
@@ -46,7 +47,8 @@ def front(
     grid : thresholds per exit, at sample quantiles of its confidence; None: as many as keep one table within 300,000
     combinations (and all tables within 30 million, but not fewer than 16).
     max_exits : at most so many early exits. With alternatives at one position, or more than six columns, the front is
-    the union over all choices of at most max_exits (3 unless told) exits, at most one a position, each solved exactly.
+    the union over all choices of at most max_exits exits, at most one a position, each solved exactly. Unless told, 3; 2 of more
+    than 57 columns, where three would take minutes.
     refine : then move one threshold at a time over all real values, exactly, until no point improves.
     max_worst : worst-case cost at most this, in the cost's unit; a threshold of 0 lets nobody past, so it ends there.
 
@@ -152,7 +154,7 @@ def _problem(records: ExitRecords, cost: str, max_exits: int | None, max_worst: 
                 f"these records' {early} early exits cannot be removed, so max_exits={max_exits} cannot be."
             )
     elif max_exits is None and (_alternatives(records) or records.exits_count > ONE_TABLE):
-        max_exits = 3
+        max_exits = 3 if math.comb(early, 3) <= MOST_CHOICES else 2  # unasked for, it takes seconds at most
     problem = Problem(records, records.cost(cost), max_exits, max_worst)
     if max_worst is not None:
         if not max_worst == max_worst:

@@ -113,6 +113,13 @@ class Standard:
     mean: Tensor | None = None
     std: Tensor | None = None
 
+    def described(self) -> dict | None:
+        """Mean and std, for every channel or each, of pictures; None for other values."""
+        parts = (("mean", self.mean, 0.0), ("std", self.std, 1.0))
+        return (
+            {name: [usual] if t is None else t.flatten().tolist() for name, t, usual in parts} if self.picture else None
+        )
+
     def __call__(self, batch: np.ndarray) -> Tensor:
         x = torch.as_tensor(np.array(batch)).to(torch.float32)  # a copy: read-only arrays are welcome
         if self.channels_last:

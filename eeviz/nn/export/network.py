@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import warnings
 from collections.abc import Sequence
@@ -23,6 +24,7 @@ from ..network import EarlyExitNetwork
 OPSET = 17
 TOLERANCE = 1e-4
 BATCHES = (1, 3)  # of the check against PyTorch
+PICTURES = {"values": "uint8", "layout": "samples, height, width, channels", "range": [0, 255], "scaled": [0, 1]}
 FORMAT, VERSION = "eeviz-export", 1
 
 
@@ -59,7 +61,8 @@ def export(
     """Write `network` with the thresholds of `policy` into `folder` (made if need be), and check it in onnxruntime.
 
     Segments that no kept head and no processor parts become one file; heads of removed exits are left out. Inputs are
-    float32 as `network.prepare` gives them, any number of samples at once. mapping : which processor runs what; None:
+    float32 as `network.prepare` gives them, any number of samples at once; for uint8 pictures network.json says how they
+    are prepared (mean, std, layout, range) and run.py does it. Exits are named as in the page. mapping : which processor runs what; None:
     all on one. measure, temperature : as in the records; None: the network's own, else max_probability and 1.
     example : (n, ...) prepared samples for the check, None: random ones, seed 0.
 
@@ -90,6 +93,7 @@ def export(
         "format": FORMAT,
         "version": VERSION,
         "input": list(network.input_shape),
+        "preparation": _preparation(network),
         "measure": measure,
         "classes": list(classes),
         "exits": network.exits_count,
@@ -100,6 +104,14 @@ def export(
     (folder / "network.json").write_text(json.dumps(document, indent=1) + "\n", "utf-8")
     shutil.copyfile(Path(__file__).with_name("runner.py"), folder / "run.py")
     return Export(folder, tuple(entry["file"] for entry in entries), difference)
+
+
+def _preparation(network: EarlyExitNetwork) -> dict | None:
+    """How uint8 pictures (N, H, W[, C]) become inputs, as `run.py` does it; None: inputs are given prepared."""
+    if not hasattr(network, "preparation"):
+        return PICTURES | {"mean": [network.mean], "std": [network.std]}
+    own = getattr(network.preparation, "described", lambda: None)()
+    return None if own is None else PICTURES | own
 
 
 def _steps(network: EarlyExitNetwork, policy: Policy, mapping: Mapping | None) -> list[_Step]:
@@ -127,7 +139,7 @@ def _steps(network: EarlyExitNetwork, policy: Policy, mapping: Mapping | None) -
 def _write(steps: Sequence[_Step], example: Tensor, folder: Path, policy: Policy, temperature) -> tuple[list, float]:
     """Write and check every step; its entries for the document, and the largest difference."""
     final = max(step.exit for step in steps)
-    entries, worst, x, segments = [], 0.0, example, 0
+    entries, worst, x, segments, leaving = [], 0.0, example, 0, 0
     for step in steps:
         name = f"segment_{segments}.onnx" if step.kind == "segment" else f"head_{step.exit}.onnx"
         _to_onnx(step.module, x, folder / name)
@@ -139,7 +151,9 @@ def _write(steps: Sequence[_Step], example: Tensor, folder: Path, policy: Policy
             x, segments = out, segments + 1
         else:
             threshold = 0.0 if step.exit == final else policy.thresholds[step.exit]
-            entry |= {"exit": step.exit, "threshold": threshold, "temperature": temperature[step.exit]}
+            leaving += 1
+            name = "final" if step.exit == final else f"exit {leaving}"
+            entry |= {"exit": step.exit, "name": name, "threshold": threshold, "temperature": temperature[step.exit]}
         entries.append(entry)
     return entries, worst
 
@@ -159,7 +173,9 @@ def _to_onnx(module: nn.Module, x: Tensor, path: Path) -> None:
                 dynamo=False,
             )
         except (RuntimeError, torch.onnx.errors.OnnxExporterError) as error:
-            raise ValueError(f"{path.name}: an operator cannot be exported to ONNX ({error}).") from error
+            named = re.search(r"operator '([\w:]+)'", str(error))
+            what = f"its operator {named[1]} has no form in opset {OPSET}" if named else _first_line(error)
+            raise ValueError(f"{path.name} cannot be exported to ONNX: {what}.") from error
 
 
 def _first_line(error: Exception) -> str:

@@ -18,8 +18,19 @@ def confidence(logits, measure, temperature):
     return np.clip(value.astype(np.float32), np.float32(0), np.nextafter(np.float32(1), np.float32(0)))
 
 
+def prepared(x, how):
+    """uint8 pictures (N, H, W[, C]) as the model wants them; other values are its inputs as they are."""
+    if x.dtype != np.uint8:
+        return x.astype(np.float32)
+    if how is None:
+        sys.exit("This network has a preparation of its own: give prepared float32 inputs.")
+    mean, std = (np.float32(how[name]).reshape(-1, 1, 1) for name in ("mean", "std"))
+    return (np.moveaxis(x[..., None] if x.ndim == 3 else x, -1, 1) / np.float32(255) - mean) / std
+
+
 def run(x, folder):
     network = json.loads((folder / "network.json").read_text("utf-8"))
+    x = prepared(x, network["preparation"])
     predicted, exit_of, active = np.zeros(len(x), int), np.zeros(len(x), int), np.arange(len(x))
     for step in network["steps"]:
         if not len(x):
@@ -36,5 +47,8 @@ def run(x, folder):
 
 if __name__ == "__main__":
     HERE = Path(__file__).resolve().parent
-    for answer in zip(*run(np.load(sys.argv[1], allow_pickle=False).astype(np.float32), HERE), strict=True):
-        print(*answer)
+    NAMES = {
+        s["exit"]: s["name"] for s in json.loads((HERE / "network.json").read_text("utf-8"))["steps"] if "exit" in s
+    }
+    for label, leaving in zip(*run(np.load(sys.argv[1], allow_pickle=False), HERE), strict=True):
+        print(label, NAMES[leaving])

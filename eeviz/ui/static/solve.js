@@ -8,7 +8,7 @@ import { costAt, deepest, worstAt } from "./route.js";
 const CELLS = 300_000; // of one table
 const ALL_CELLS = 30_000_000; // of all tables, where there is one for each choice of exits
 const MOST_CELLS = 20_000_000, MOST_TABLES = 1_000_000, MOST_CANDIDATES = 20_000;
-const SMALLEST_GRID = 16, ONE_TABLE = 6, CHOSEN = 3, BUCKETS = 4096;
+const SMALLEST_GRID = 16, ONE_TABLE = 6, CHOSEN = 3, MOST_CHOICES = 30000, BUCKETS = 4096;
 const ROUNDING = 1e-12; // 0.93 - 0.01 must not ask for more than 0.92
 
 // Rising float32 thresholds of ascending confidences (Float32Array): 0, then midpoints between distinct values at sample
@@ -92,7 +92,7 @@ function problemOf(table, maxExits, maxWorst) {
   const alternatives = positions.slice(0, early).some((at, k) => k > 0 && at === positions[k - 1]);
   if (!removable && alternatives) throw new Error("these records' exits cannot be removed, yet some share a position.");
   if (!removable && maxExits !== null && maxExits < early) throw new Error(`these records' ${early} early exits cannot be removed.`);
-  if (removable && maxExits === null && (alternatives || exits > ONE_TABLE)) maxExits = CHOSEN;
+  if (removable && maxExits === null && (alternatives || exits > ONE_TABLE)) maxExits = early * (early - 1) * (early - 2) / 6 <= MOST_CHOICES ? CHOSEN : 2;
   const unitOf = (i) => (units ? units[i] : 1);
   let total = 0, finalRight = 0;
   for (let i = 0; i < samples; i++) {
