@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 
@@ -41,9 +42,9 @@ def test_nothing_is_loaded_from_elsewhere(site):
         assert found <= {"http://www.w3.org/2000/svg"}, path.name
 
 
-def test_points_of_the_search_are_those_of_their_explorers(site, root):
-    """Mean cost and accuracy of a point are what its network's records give; accuracies are cross-fitted, so nearly."""
-    store = Store(root / "data" / "searches" / "compact-fashion-mnist.db")
+def test_points_of_the_search_are_those_of_their_explorers(site, root, tmp_path):
+    """What a point's thresholds give on its network's records; two-level's figures are cross-fitted, so nearly those."""
+    store = Store(shutil.copy(root / "data" / "searches" / "compact-fashion-mnist.db", tmp_path))
     runs = {run["settings"]["method"]: run["id"] for run in store.runs()}
     checked = 0
     for lane in told(site / "search.html")["lanes"]:
@@ -54,8 +55,10 @@ def test_points_of_the_search_are_those_of_their_explorers(site, root):
                 continue
             records = store.records(runs[lane["method"]], int(point["name"].split()[1]))
             routing = ee.route(records, ee.Policy(point["thresholds"]), next(iter(records.costs)))
-            assert routing.mean_cost == pytest.approx(point["mean"], rel=0.06)
-            assert routing.accuracy == pytest.approx(point["accuracy"], abs=0.02)
+            crossed = lane["method"] == "two-level"
+            assert routing.mean_cost == pytest.approx(point["mean"], rel=0.15 if crossed else 1e-9)
+            assert routing.accuracy == pytest.approx(point["accuracy"], abs=0.01 if crossed else 1e-9)
             checked += 1
     store.close()
-    assert checked > 5
+    assert checked > 10
+    assert not (root / "data" / "searches" / "compact-fashion-mnist.db-wal").exists()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -27,11 +29,12 @@ WORDS = (
 
 def write_search(folder: Path) -> str:
     """search.html and an explorer of each network on a front into `folder`; returns the page's name."""
-    store = Store(paths.data() / "searches" / STORE)
-    try:
-        lanes = [_lane(store, run, folder) for run in store.runs()]
-    finally:
-        store.close()
+    with tempfile.TemporaryDirectory(prefix="eeviz-") as place:  # an open store writes beside itself
+        store = Store(shutil.copy(paths.data() / "searches" / STORE, place))
+        try:
+            lanes = [_lane(store, run, folder) for run in store.runs()]
+        finally:
+            store.close()
     exits = max(len(item["drawing"]["stages"]) for lane in lanes for item in lane["points"])
     told = {
         "title": TITLE,
