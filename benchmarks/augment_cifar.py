@@ -32,7 +32,8 @@ import eeviz as ee
 from eeviz.core.solve.cross_fit import crossed
 from eeviz.core.table.metrics import mean_interval
 
-DROPS = (0.0, 0.005, 0.01)
+DROPS = (0.0, 0.005, 0.009, 0.01)
+BAR_AT = 0.009  # asked for where at most 1.0 pp may be reported: what is expected lies on either side of it
 SHUFFLES = 10  # twenty halves
 BARS = {"quick": 0.40, "full": 0.50, "joint": 0.5875}
 LIMIT_SECONDS = {"quick": 180, "full": 2700}
@@ -74,7 +75,7 @@ def main() -> None:
     if options.mode == "peers":
         if options.work is None:
             parser.error("peers needs --work with the records of a quick run.")
-        peers(weights, options.work, options.earlyon)
+        peers(weights, options.work, options.earlyon, options.cpu)
         return
     with tempfile.TemporaryDirectory() as temporary:
         work = options.work or Path(temporary)
@@ -183,11 +184,12 @@ def augmented(mode: str, name: str, checkpoint: str, work: Path, cpu: bool) -> N
 
 
 def told(name: str, run) -> int:
-    """Run to the end, with a line now and then; training steps it took."""
-    steps = 0
+    """Run to the end, with a line now and then; new batches it took."""
+    steps, told_at = 0, -np.inf
     for event in run:
-        steps += event.stage != "calibration"
-        if event.step % 100 == 0:
+        steps = event.step if event.stage != "calibration" else steps
+        if event.seconds > told_at + 30 or event.seconds < told_at:
+            told_at = event.seconds
             print(f"{name} {event.stage} {event.progress:.0%}, {event.seconds:.0f} s", file=sys.stderr, flush=True)
     return steps
 
@@ -211,9 +213,9 @@ def figures_of(mode: str, name: str, records: ee.ExitRecords, flow: dict) -> Non
             "static_macs": made.static,
         }
         figures["gap_pp"] = abs(figures["drop_minus_asked_pp"])
-        bars = {"at_least": {}, "at_most": {"gap_pp": GAP_PP}}
-        if drop == DROPS[-1]:
-            bars = {"at_least": {"macs_saved": BARS[mode]}, "at_most": {"gap_pp": GAP_PP, "drop_pp": 1.0}}
+        bars = {"at_most": {"gap_pp": GAP_PP}}
+        if drop == BAR_AT:
+            bars = {"at_least": {"macs_saved": BARS[mode]}, "at_most": {"drop_pp": 1.0}}
         report(
             f"augment, {mode}: {name}",
             figures,
@@ -234,7 +236,7 @@ def figures_of(mode: str, name: str, records: ee.ExitRecords, flow: dict) -> Non
     )
 
 
-def peers(weights: dict[str, str], work: Path, earlyon: str | None) -> None:
+def peers(weights: dict[str, str], work: Path, earlyon: str | None, cpu: bool) -> None:
     """The plain script and the peer beside a quick run's records: MACs saved, and by how much less, paired by image."""
     here = Path(__file__).parent
     for name, checkpoint in weights.items():
@@ -246,7 +248,11 @@ def peers(weights: dict[str, str], work: Path, earlyon: str | None) -> None:
         (ours,) = crossed(ours_table, [{"as_good_as": given - 0.01}], **DECIDING)
         rivals = {"cached features": (sys.executable, "augment_cached.py", [])}
         if earlyon:
-            rivals["earlyon 0.3.0"] = (earlyon, "augment_earlyon.py", ["--seconds", str(BUDGET_SECONDS["quick"])])
+            rivals["earlyon 0.3.0"] = (
+                earlyon,
+                "augment_earlyon.py",
+                ["--seconds", str(BUDGET_SECONDS["quick"]), *["--cpu"] * cpu],
+            )
         for rival, (python, script, more) in rivals.items():
             path = work / f"{script.removesuffix('.py')}-{name}.npz"
             if not path.is_file():

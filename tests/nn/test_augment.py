@@ -376,6 +376,22 @@ def test_joint_fine_tuning_moves_a_copy():
     assert f"{right:.2%}" in tuned.notes[-1]
 
 
+def test_in_the_mixed_regime_the_backbone_learns_first():
+    before = augmentation()
+    recipe = JointRecipe(epochs=2, batch=30, learning_rate=0.01, backbone_first=0.5)
+    run = JointRun(before, tones(60, 1), tones(50, 2), recipe, columns=[0, 3])
+    weights = [p.detach().clone() for p in run.branches.parameters()]
+    for event in run:
+        same = [torch.equal(a, b) for a, b in zip(weights, run.branches.parameters(), strict=True)]
+        if event.stage == "joint" and event.step == 2:
+            assert all(same)
+            trunk = zip(run.segments.parameters(), before.graph.model.parameters(), strict=True)
+            assert any(not torch.equal(a, b) for a, b in trunk)
+    assert not any(same)
+    with pytest.raises(ValueError, match="backbone_first"):
+        JointRecipe(backbone_first=1.0)
+
+
 def test_fine_tuning_can_be_part_of_the_call():
     run = new_run(joint=0.5)
     assert [stage for stage, _ in itertools.groupby(run, key=lambda event: event.stage)] == [

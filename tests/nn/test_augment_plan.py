@@ -128,6 +128,8 @@ def test_branches_that_stopped_are_left_out_and_a_stopped_run_resumes_alike(tmp_
         whole.locations[whole.sized[b].location].name for b in whole.alive
     ]
     assert "stopped learning early" in " ".join(made.notes)
+    error = 1 - made.records.correct.mean(axis=0)
+    assert ((made.ranking > 0) & (made.ranking < error)).all()  # surer answers are better ones
     network = made.network(made.best(max_drop=0.05))
     assert network.infer(tones(40, seed=5)[0]).predicted.shape == (40,)
 
@@ -151,7 +153,7 @@ def test_a_time_budget_makes_a_plan_and_its_checkpoint_keeps_it(tmp_path):
     assert "samples a second" in run.notes[0]
     assert {size.design for size in run.sized} <= set(run.plan.designs)
     run.checkpoint_every = 0.0
-    list(itertools.islice(run, 5))
+    list(itertools.islice(run, 40))
     again = AugmentRun(listener()[0], tones(600, seed=2), **options)
     assert again.plan == run.plan
     assert again.recipe == run.recipe
@@ -194,7 +196,7 @@ def test_weights_that_are_no_numbers_are_refused_in_words():
     model = copy.deepcopy(listener()[0])
     with torch.no_grad():
         next(model.parameters()).fill_(float("nan"))
-    with pytest.raises(ValueError, match="its weights hold NaN"):
+    with pytest.raises(ValueError, match="NaN"):
         AugmentRun(model, tones(60, seed=2))
 
 

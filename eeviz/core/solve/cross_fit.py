@@ -264,18 +264,23 @@ def _rising(values: np.ndarray) -> np.ndarray:
 
 def _lost_in_folds(choosing, conditions, cost: str, max_exits: int | None, refit: bool, seed: int) -> np.ndarray:
     """Accuracy to ask for in addition, for each condition, so that it is expected to hold on other samples."""
-    made: dict[str, CrossValidated] = {}
+    made: list[tuple[np.ndarray, CrossValidated]] = []
     more = np.zeros(len(conditions))
     for index, condition in enumerate(conditions):
         ((name, value),) = condition.items()
         if name == "max_cost":
             continue
-        reference = None if name == "max_drop" else value
-        key = name if name == "max_drop" else str(index)
-        if key not in made:
-            options = {"cost": cost, "max_exits": max_exits, "refit": refit, "seed": seed}
-            made[key] = cross_validated(choosing, reference, **options)
-        more[index] = made[key].more(value if name == "max_drop" else 0.0)
+        reference, drop = (choosing.correct[:, -1], value) if name == "max_drop" else (value, 0.0)
+        reference = np.broadcast_to(np.asarray(reference, dtype=np.float64), (len(choosing),))
+        for known, curve in made:
+            less = known - reference
+            if np.ptp(less) < ROUNDING:  # the same wish but for a constant
+                more[index] = curve.more(drop + float(less[0]))
+                break
+        else:
+            curve = cross_validated(choosing, reference, cost=cost, max_exits=max_exits, refit=refit, seed=seed)
+            made.append((reference, curve))
+            more[index] = curve.more(drop)
     return more
 
 

@@ -132,6 +132,7 @@ class Training:
             before = self._last
             if step.stage == "joint" and before is not None and before.stage != "joint":
                 yield self.anatomy()
+                shown = -np.inf  # the first of a stage is always shown
             if step.stage != "calibration":
                 accuracy = np.array(step.accuracy[: len(self._branches.sized)])  # fine-tuning tells the final one's too
             else:

@@ -31,6 +31,8 @@ class JointRecipe:
     """Stochastic gradient descent with Nesterov momentum, cosine to zero; losses as in `nn.training.Recipe`.
 
     epochs : passes over the training samples. backbone_rate : of the learning rate, for the model's own weights.
+    backbone_first : share of the training in which the backbone and its classifier learn alone, everything after it (the
+    mixed regime, arXiv:2407.14320); a model that was trained already has had its first part: 0.
     """
 
     epochs: float = 6.0
@@ -41,6 +43,7 @@ class JointRecipe:
     momentum: float = 0.9
     weight_decay: float = 5e-4
     early_weight: float = 0.5
+    backbone_first: float = 0.0
     distillation: float = 0.5
     softening: float = 2.0
     label_smoothing: float = 0.0
@@ -48,6 +51,8 @@ class JointRecipe:
     time_budget: float | None = None
 
     def __post_init__(self):
+        if not 0 <= self.backbone_first < 1:
+            raise ValueError(f"backbone_first: expected a share from 0 to below 1, got {self.backbone_first!r}.")
         if not self.epochs > 0 or self.learning_rate <= 0 or self.backbone_rate < 0:
             raise ValueError(
                 "joint fine-tuning needs epochs and a learning rate above 0, and backbone_rate at least 0."
@@ -158,15 +163,16 @@ class JointRun:
                 group["lr"] = group["top"] * warm_cosine(progress, recipe.warm_up)
             x, labels = next(source)
             x = x.contiguous(memory_format=self.layout)
-            logits = []
+            logits, alone = [], progress < recipe.backbone_first
             for k, segment in enumerate(self.segments):
                 x = segment(x)
-                logits += [
-                    branch(x) for branch, size in zip(self.branches, self.sized, strict=True) if size.location == k
-                ]
+                with torch.set_grad_enabled(not alone):
+                    logits += [
+                        branch(x) for branch, size in zip(self.branches, self.sized, strict=True) if size.location == k
+                    ]
             logits = torch.stack([*logits, x], dim=1)  # (n, E, C)
-            loss = joint_loss(logits, labels, losses)
-            optimizer.zero_grad()
+            loss = joint_loss(logits[:, -1:] if alone else logits, labels, losses)
+            optimizer.zero_grad()  # to None: what has no gradient does not decay either
             loss.backward()
             optimizer.step()
             right = (logits.detach().argmax(dim=2) == labels[:, None]).double().mean(dim=0).numpy()

@@ -21,6 +21,7 @@ from ...core.table.calibration import fit_temperature
 from ...core.table.cost import Cost
 from ...core.table.metrics import Interval, accuracy_of, own_accuracy
 from ...core.table.policy import Policy, route
+from ...core.table.ranking import risk_coverage_area
 from ...core.table.records import ExitRecords, balanced
 from .branches import Sized
 from .fused import copied, fused, outputs, takes_channels_last
@@ -147,6 +148,13 @@ class Augmentation:
                 f"{math.ceil(count * (half / UNCERTAIN) ** 2):,} would tell it to {UNCERTAIN:.0%}."
             )
         return {**conditions, "max_drop": None, "min_accuracy": asked}, words
+
+    @property
+    def ranking(self) -> np.ndarray:
+        """(E,) how well each exit's confidence ranks its own failures, on the calibration samples: the area under its
+        risk-coverage curve, a share, lower is better (`core.table.ranking`). It tells how many samples may leave at an
+        exit where a calibration error does not."""
+        return risk_coverage_area(self.records)
 
     def columns(self, policy: Policy) -> list[int]:
         """Columns of the records that a policy keeps, the final classifier included."""

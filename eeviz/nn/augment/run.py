@@ -327,7 +327,7 @@ def _planned_before(checkpoint: Path | None) -> Plan | None:
     try:
         state = torch.load(checkpoint, weights_only=True)["plan"]
         return Plan(**{**state, "branches": tuple((int(place), str(design)) for place, design in state["branches"])})
-    except Exception:  # no readable checkpoint: train_branches says so
+    except Exception:  # noqa: BLE001 - whatever makes it unreadable, train_branches says so
         return None
 
 

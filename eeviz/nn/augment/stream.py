@@ -31,8 +31,8 @@ from .plan import FORWARD, HALVINGS, Plan, agrees, computing, has_bfloat16
 REPLAYS = {"mlp": 2, "light": 1, "deep": 1}
 BURST = 0.15
 """Share of a time budget that may go into filling the memory before branches take their first step."""
-MOST_ROUNDS = 200
-"""Rounds of replays beside one step at most: a backbone so slow that more were due is better asked for new samples."""
+LEAST_ROUNDS = 16
+"""Rounds on remembered samples after a new batch at most, or as many as batches are remembered: few would be learnt by heart."""
 
 
 @dataclass(frozen=True)
@@ -147,15 +147,16 @@ def train_branches(
         learner.recall(samples, vary, step, since)
     source, filled = batches(samples, vary, recipe.batch, recipe.seed, step), progress if step else None
     while progress < 1:
-        if filled is None and learner.fills(progress):
-            learner.remember(*next(source))
-            now = np.full((2, len(branches)), np.nan)
-        else:
-            filled = progress if filled is None else filled
+        if filled is None and not learner.fills(progress):
+            filled = progress
+        if filled is not None:
             _set_rate(optimizer, recipe, (progress - filled) / (1 - filled) if not before else progress)
-            now = learner.step(*next(source), step)
+        if filled is not None and learner.is_behind():
+            now = learner.replay(step)
+        else:
+            now = learner.step(source, step, filled is not None)
+            step += 1
         average[:] = np.where(np.isnan(now), average, np.where(np.isnan(average), now, 0.95 * average + 0.05 * now))
-        step += 1
         if judging is not None and judged < len(recipe.halvings) and progress >= recipe.halvings[judged]:
             judged += 1
             learner.judged(*judging, judged == len(recipe.halvings))
@@ -197,7 +198,7 @@ class _Learner:
         self.pools = {key: branch.pool for key, branch in zip(self.keys, branches, strict=True)}
         self.thresholds: dict[int, float] = {}
         self.passed = self.taught = 0.0  # seconds
-        self.learnt = 0  # samples times branches
+        self.learnt = self.again = 0  # samples times branches; replays since the last new batch
         self.memory: Memory | None = self._memory()
 
     def _memory(self) -> Memory | None:
@@ -218,32 +219,47 @@ class _Learner:
             and progress < BURST
         )
 
-    def step(self, x: Tensor, labels: Tensor, index: int) -> np.ndarray:
-        """One step on a new batch, then those on remembered ones; loss and accuracy (2, B) on the new one."""
+    def step(self, source: Iterator[tuple[Tensor, Tensor]], index: int, learns: bool = True) -> np.ndarray:
+        """One step on a new batch, then one round on remembered ones; loss and accuracy (2, B) on the new one."""
+        started = planning.clock()
+        x, labels = next(source)
+        self.passed += planning.clock() - started
         digests, logits = self.remember(x, labels)
+        self.again = 0
+        if not learns:
+            return np.full((2, len(self.branches)), np.nan)
         started = planning.clock()
         figures = self._learn(self.alive, digests, logits, labels)
-        replays = self.recipe.replays
-        most = max((replays.get(self.sized[b].design, 0) for b in self.alive), default=0)
-        again = 0
-        while self.memory is not None and len(self.memory) and again < MOST_ROUNDS * most:
-            self.taught += planning.clock() - started
-            started = planning.clock()
-            if again >= most and not self._behind():
-                break
-            chosen = [b for b in self.alive if replays.get(self.sized[b].design, 0) > again % most]
-            wanted = sorted({self.keys[b] for b in chosen})
-            digests, logits, labels = self.memory.draw(
-                self.recipe.batch, _generator(self.recipe.seed, index, 2 + again), wanted
-            )
-            self._learn(chosen, digests, logits, labels)
-            again += 1
+        self.taught += planning.clock() - started
+        self.replay(index)
+        return figures
+
+    def replay(self, index: int) -> np.ndarray:
+        """A round on remembered batches: of each design as many as its replays; figures as of `step`, of the last."""
+        started, replays = planning.clock(), self.recipe.replays
+        figures = np.full((2, len(self.branches)), np.nan)
+        if self.memory is not None and len(self.memory):
+            for again in range(self.round):
+                chosen = [b for b in self.alive if replays.get(self.sized[b].design, 0) > again]
+                generator = _generator(self.recipe.seed, index, 2 + self.again)
+                wanted = sorted({self.keys[b] for b in chosen})
+                now = self._learn(chosen, *self.memory.draw(self.recipe.batch, generator, wanted))
+                figures = np.where(np.isnan(now), figures, now)
+                self.again += 1
         self.taught += planning.clock() - started
         return figures
 
-    def _behind(self) -> bool:
-        """Have the branches had less than their share of the time? Only asked where there is a budget of it."""
-        return self.recipe.time_budget is not None and self.taught * FORWARD < self.passed * (1 - FORWARD)
+    @property
+    def round(self) -> int:
+        """Steps on remembered batches in a round."""
+        return max((self.recipe.replays.get(self.sized[b].design, 0) for b in self.alive), default=0)
+
+    def is_behind(self) -> bool:
+        """Have the branches had less than their share of the time, with enough to remember? Never without a budget."""
+        if self.recipe.time_budget is None or self.memory is None or not self.round:
+            return False
+        most = max(LEAST_ROUNDS, len(self.memory) // self.recipe.batch)
+        return self.again < most * self.round and self.taught * FORWARD < self.passed * (1 - FORWARD)
 
     def recall(self, samples: Samples, vary, step: int, since: int = 0) -> None:
         """Remember what an unbroken run, whose memory reaches back to sample `since`, would know at `step`."""

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from ....core.table import format
 from ....core.table.metrics import own_accuracy
+from ....core.table.ranking import risk_coverage_area
+from ....core.table.records import ExitRecords
 from ...charts.style import escape_plotly
 from ...charts.traces import Drawing, scatter
 from ...charts.view import Chart
@@ -99,7 +103,7 @@ def _design(app, design: str, shown) -> dict:
     return scatter(
         x=np.array([100 * places[anatomy.branches[b].place].share for b in own]),
         y=np.array([np.nan if shown is None else 100 * shown[b] for b in own]),
-        customdata=[_words(anatomy, b) for b in own],
+        customdata=[_words(anatomy, b) + _ranking(app.state, b) for b in own],
         name=f"branch: {design}",
         mode="lines+markers",
         showlegend=bool(own),
@@ -141,6 +145,18 @@ def _words(anatomy, b: int) -> str:
     place = anatomy.chosen[branch.place]
     width = f"width {branch.width}, " if branch.width else ""
     return f"{_place(place)}<br>branch: {width}{format.quantity(branch.macs)}"
+
+
+def _ranking(state, b: int) -> str:
+    """How well a measured branch's confidence ranks its own failures."""
+    if state.trained is None or len(state.trained.accuracy) != len(state.anatomy.branches):
+        return ""
+    return f"<br>risk-coverage area {format.percent(_areas(state.trained.records)[b], 2)} (lower ranks failures better)"
+
+
+@lru_cache(maxsize=4)
+def _areas(records: ExitRecords) -> tuple[float, ...]:
+    return tuple(risk_coverage_area(records).tolist())
 
 
 def _line(app, share: float) -> dict:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from ....core.table import format, metrics
+from ....core.table.ranking import risk_coverage_area
+from ....core.table.records import ExitRecords
 from ...charts.style import exit_labels
 from ...charts.traces import Drawing, bar
 from ...charts.view import Chart
@@ -60,7 +64,17 @@ def describe(app) -> str:
         for name, share, left, all_ in zip(records.exits, routing.share, routing.exit_accuracy, own, strict=True)
         if share > 0
     ]
-    return "; ".join(parts).capitalize() + ". The axis does not start at 0."
+    areas = ", ".join(f"{name} {format.percent(a, 2)}" for name, a in zip(records.exits, _areas(records), strict=True))
+    return (
+        "; ".join(parts).capitalize()
+        + ". The axis does not start at 0. How well confidences rank an exit's own failures, as "
+        f"the area under its risk-coverage curve (its mean error when it answers only the surest; lower is better): {areas}."
+    )
+
+
+@lru_cache(maxsize=4)
+def _areas(records: ExitRecords) -> tuple[float, ...]:
+    return tuple(risk_coverage_area(records).tolist())
 
 
 CHART = Chart("Accuracy per exit", draw, describe)
