@@ -48,6 +48,7 @@ def main(argv: list[str] | None = None) -> int:
             "status": _status,
             "search": _search,
             "page": _page,
+            "site": _site,
             "data": _data,
         }
         return commands[arguments.command](arguments)
@@ -92,6 +93,8 @@ def _parse(argv):
     one.add_argument("--title", default="", help="the page's heading")
     one.add_argument("--hide", default="", help="parts to take away, with commas between: tuning,report,...")
     one.add_argument("--samples", type=int, help="at most so many samples of each table")
+    pages = commands.add_parser("site", help="write a folder of pages: every demo's explorer and the shipped search")
+    pages.add_argument("--out", type=Path, required=True, help="the folder")
     found = commands.add_parser("search", help="search for early-exit networks without a notebook")
     if "search" in argv and "test" not in argv:  # the search itself knows what it takes, but its imports are heavy
         found.formatter_class = argparse.RawDescriptionHelpFormatter
@@ -264,6 +267,18 @@ def _page(arguments) -> int:
     from .ui.standalone.command import write_page
 
     return write_page(arguments, _say)
+
+
+def _site(arguments) -> int:
+    from .ui.site.build import write_site
+
+    try:
+        folder = write_site(arguments.out, _say)
+    except OSError as error:
+        print(error, file=sys.stderr)
+        return 1
+    _say(f"{folder / 'index.html'} opens in any browser; the folder can be served as it is.")
+    return 0
 
 
 def _status(arguments) -> int:

@@ -52,7 +52,7 @@ def test_a_visit(new_page, fashion, records):
     page.get_by_role("slider", name="Exit 1 share leaving").focus()
     for _ in range(5):
         page.keyboard.press("ArrowLeft")
-    page.wait_for_function("text => document.querySelector('.ee-now').getAttribute('cx') !== text", arg=place)
+    expect(page.locator(".ee-now")).not_to_have_attribute("cx", place)
     expect(page.locator(".ee-copy code").first).not_to_contain_text("(0.9,")
     moved = thresholds_of(page)
     says(page, ee.route(records, moved))
@@ -64,7 +64,7 @@ def test_a_visit(new_page, fashion, records):
 
     # tuning: what ee.front gives on its grid
     f = front(records)
-    page.wait_for_function("document.querySelector('.ee-walk').max > 0")
+    expect(page.locator(".ee-walk")).to_be_enabled()
     expect(page.get_by_text(f"front, {len(f)} points")).to_be_visible()
     budget = page.get_by_label("At most").first
     budget.fill("2.5")

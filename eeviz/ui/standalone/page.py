@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -20,10 +18,10 @@ from ...core.table.metrics import default_policy
 from ...core.table.policy import Policy, check, route
 from ...core.table.records import ExitRecords
 from ..charts.spec import router_spec
-from ..page.assets import STATIC, style
 from ..page.facade import checked_parts
 from .bundle import bundle
 from .payload import Blocks, pictures_of, table_of, thinned
+from .shell import shell
 
 PARTS = ("sliders", "lock", "switches", "boxes", "headline", "picture", "summary", "chart", "tuning", "pins", "report", "tabs", "open", "code")  # fmt: skip
 """What `hide` can take away; "lock" leaves the controls visible but fixed."""
@@ -118,20 +116,15 @@ def html(view: View, samples: int | None = None) -> str:
     blocks = Blocks()
     told = _told(view, samples, blocks)
     title = view.title or view.note or "Early exits under your hand"
-    parts = {
-        "title": escape(title),
-        "style": style(*STYLES),
-        "told": json.dumps(told | {"title": title}, allow_nan=False, ensure_ascii=True).replace("<", "\\u003c"),
-        "blocks": "\n".join(
-            f'<script type="application/octet-stream" id="ee-block-{k}">{text}</script>'
-            for k, text in enumerate(blocks.texts)
-        ),
-        "solver": bundle("solve.js", "solver"),
-        "script": bundle("standalone.js"),
-        "words": _words(view),
-    }
-    template = (STATIC / "standalone.html").read_text("utf-8")
-    return re.sub(r"@([A-Z]+)@", lambda found: parts[found[1].lower()], template)  # once: parts may hold such marks too
+    return shell(
+        title,
+        _words(view),
+        told | {"title": title},
+        "standalone.js",
+        STYLES,
+        blocks.texts,
+        bundle("solve.js", "solver"),
+    )
 
 
 def _fits(view: View, samples: int | None) -> None:

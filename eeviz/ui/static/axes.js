@@ -10,9 +10,10 @@ function niceStep(span, count) {
 }
 
 // The scale on which view's points and the policy's lie: from just under the lowest to just over the highest accuracy.
-// Badly shifted inputs may lie below: the chart would flatten into a line if it reached down to them.
+// view.whole: the front and the crosses count as well. Badly shifted inputs may lie below: the chart would flatten into a line if it reached down to them.
 export function scaleOf(view, now, width, height, font) {
-  const shown = [now, ...view.points.filter((p) => p.kind !== "shifted" && p.kind !== "baseline")].map((p) => p.accuracy).filter(Number.isFinite);
+  const counts = (p) => p.kind !== "shifted" && (view.whole || p.kind !== "baseline");
+  const shown = [now, ...view.points.filter(counts)].map((p) => p.accuracy).concat(view.whole ? Array.from(view.front.accuracy) : []).filter(Number.isFinite);
   const shifted = view.points.filter((p) => p.kind === "shifted").map((p) => p.accuracy);
   let low = Math.min(...shown);
   const high = Math.max(...shown, ...(view.front ? view.front.accuracy.slice(-1) : []));

@@ -90,7 +90,7 @@ export function tradeoff(uid, { onPick }) {
   function legendItems() {
     const item = (mark, text) => h("li", {}, s("svg", { width: 22, height: 14, viewBox: "-11 -7 22 14", "aria-hidden": "true" }, mark), text);
     const present = new Set(seen().map((p) => p.kind));
-    const items = view.front ? [item(s("path", { class: "ee-front", d: "M-11 0H11" }), `best thresholds (front, ${view.front.mean.length} points)`)] : [];
+    const items = view.front ? [item(s("path", { class: "ee-front", d: "M-11 0H11" }), `${view.frontWords ?? "best thresholds"} (front, ${view.front.mean.length} points)`)] : [];
     for (const [kind, text, shape] of KINDS) if (present.has(kind)) items.push(item(s("path", { class: `ee-mark ee-mark-${kind}`, d: SHAPES[shape](ARM) }), kind === "baseline" ? view.baselines : text));
     return items;
   }
