@@ -108,11 +108,12 @@ def test_the_cifar_demo_calibrates_on_the_half_that_chooses(monkeypatch, tmp_pat
         logits[image, :, label] += rng.normal(3, 2, (600, 1))
         costs = {"macs": ee.Cost([10.0, macs], [1.0, 1.0])}
         ee.ExitRecords.from_logits(logits, label, costs, group=image).save(tmp_path / f"full-{name}.npz")
-    monkeypatch.setattr(demo, "untrained", lambda name, records, options: None)
+    (tmp_path / "full-resnet32.json").write_text(json.dumps({"built": [[3, "mlp"]]}))
+    monkeypatch.setattr(demo, "untrained", lambda name, records, built: None)
     monkeypatch.setattr(demo, "write_networks", lambda network, static, out: out.mkdir())
     out = tmp_path / "data" / "cifar10"
     out.parent.mkdir()
-    demo.ship("full", tmp_path, out, {})
+    demo.ship("full", tmp_path, out)
 
     whole, plain = (ee.ExitRecords.load(tmp_path / f"full-{name}.npz") for name in ("resnet32", "resnet20"))
     chosen, reported = (ee.ExitRecords.load(out / f"{split}.npz") for split in ("validation", "test"))
