@@ -26,6 +26,7 @@ def records():
 
 def thresholds_of(page):
     """The thresholds in force, from the line of code."""
+    expect(page.locator(".ee-copy code").first).to_contain_text("Policy((")
     inside = re.search(r"Policy\(\(([^)]*)\)\)", page.locator(".ee-copy code").first.inner_text())[1]
     return ee.Policy([None if word.strip() == "None" else float(word) for word in inside.split(",") if word.strip()])
 
@@ -186,3 +187,30 @@ def test_tables_of_every_kind_open(new_page, tmp_path):
         page.get_by_role("button", name="Cheapest within this drop").click()
         expect(page.locator(".ee-info")).to_contain_text("worst case")
         assert page.locator("main b, main i").filter(has_text="x").count() == 0, name
+
+
+def test_the_reader_of_the_search(new_page, tmp_path):
+    from eeviz.ui.site.search import write_search
+
+    page = new_page()
+    page.goto(f"file://{tmp_path / write_search(tmp_path)}")
+    network = page.get_by_role("region", name="The network")
+    before = network.get_by_role("status").inner_text()
+    walk = page.get_by_role("slider", name="Along the front")
+    walk.focus()
+    page.keyboard.press("ArrowLeft")
+    expect(network.get_by_role("status")).not_to_have_text(before)
+    page.keyboard.press("Home")
+    expect(network).to_contain_text("The store kept the records of a few networks only")
+    expect(page.locator(".ee-drawing svg[role=img]")).to_have_attribute("aria-label", re.compile("stages, "))
+    for width in (1440, 390):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.wait_for_timeout(300)
+        assert page.evaluate("document.scrollingElement.scrollWidth <= innerWidth"), width
+    while not network.get_by_role("link").is_visible():
+        walk.focus()
+        page.keyboard.press("ArrowRight")
+    said = re.search(r"Network (\d+) of", network.get_by_role("status").inner_text())[1]
+    network.get_by_role("link").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text(f"Network {said} of two-level")
+    expect(page.get_by_role("region", name="Result")).to_contain_text("MACs")

@@ -20,6 +20,7 @@ import { tradeoff } from "./tradeoff.js";
 import { tuning } from "./tuning.js";
 
 const UID = "ee-page";
+const FIRST = 40; // ms in which the page answers before the next part of it is made
 const LIVE = 150_000; // answers up to which the open tab follows every frame of a drag
 const ROUTER_PARTS = ["headline", "sliders", "switches", "boxes", "picture", "summary", "lock"];
 const PARTS = [...ROUTER_PARTS, "chart", "tuning", "pins", "report", "tabs", "open", "code"];
@@ -285,8 +286,12 @@ export function explorer(root, file) {
     if (values.thresholds) page.setThresholds(values.thresholds);
   });
   find.scaleTo(table.static, { unit: table.unit, list: told.costs[state.cost].baselines });
-  if (shows("tabs")) book.show(0);
-  rest();
   if (asked.complaints.length) inform("error", `The address does not fit: ${asked.complaints.join("; ")}.`);
-  guarded(solve, "Finding the best thresholds");
+  chart.move(figures(table, state.thresholds));
+  // First the sliders, which can be moved already; then the chart; then what takes longest.
+  requestAnimationFrame(() => setTimeout(() => {
+    guarded(solve, "Finding the best thresholds");
+    drawChart();
+    setTimeout(() => (shows("tabs") ? book.show(0) : rest()), FIRST);
+  }, FIRST));
 }

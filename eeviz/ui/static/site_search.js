@@ -17,7 +17,6 @@ const walkRow = h("label", { class: "ee-field ee-walk-row" }, h("span", {}, "Alo
 const model = localModel({ items: [], empty: "", kinds: told.kinds, projector: false, _colors: told.colors });
 const picture = h("div", {}), words = h("p", { class: "ee-sentence", role: "status" }), open = h("a", { class: "ee-link" });
 const kept = h("p", { class: "ee-quiet" }, "The store kept the records of a few networks only; of this one it kept the figures.");
-const text = h("pre", { class: "ee-words" });
 const theme = button("☾ Dark", "Light or dark", () => dress(document.body.dataset.jpThemeLight === "true"));
 
 function dress(dark) {
@@ -37,7 +36,6 @@ function show(index) {
   open.href = `${point.page}#t=${point.thresholds.map((t) => (t === null ? "off" : t)).join(",")}`;
   say(open, "Open this network in the explorer");
   model.put("items", [{ ...point.drawing, title: "" }]);
-  say(text, point.drawing.words);
 }
 
 root.replaceChildren(
@@ -45,7 +43,7 @@ root.replaceChildren(
   h("p", { class: "ee-sentence" }, told.words),
   h("div", { class: "ee-first" },
     h("section", { "aria-label": "Accuracy against cost" }, heading("Accuracy against cost"), chart.node, walkRow),
-    h("section", { "aria-label": "The network" }, heading("The network"), words, open, kept, h("details", { class: "ee-terms" }, h("summary", {}, "In words"), text))),
+    h("section", { "aria-label": "The network" }, heading("The network"), words, open, kept)),
   heading("Its drawing"), picture,
 );
 dress(matchMedia("(prefers-color-scheme: dark)").matches || /dark/.test(location.search));

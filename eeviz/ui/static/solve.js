@@ -15,7 +15,7 @@ const ROUNDING = 1e-12; // 0.93 - 0.01 must not ask for more than 0.92
 // quantiles. A value that many samples share takes up the room of one quantile only.
 export function quantileGrid(ascending, size) {
   const start = [];
-  ascending.forEach((value, i) => { if (i === 0 || value > ascending[i - 1]) start.push(i); });
+  for (let i = 0; i < ascending.length; i++) if (i === 0 || ascending[i] > ascending[i - 1]) start.push(i);
   let cut = start.map((_, i) => i).slice(1);
   if (start.length > size) {
     let level = 0;
@@ -142,10 +142,13 @@ function problemOf(table, maxExits, maxWorst) {
 function solverOf(problem, grids) {
   const { table, early } = problem, { samples, right, confidence, terms, removable } = table;
   const bins = grids.map((grid, k) => binned(confidence, k * samples, samples, grid));
-  const gains = grids.map((_, k) => // by leaving at k, not at the final classifier
-    Float64Array.from({ length: samples }, (_, i) => (right[k * samples + i] - right[early * samples + i]) * problem.unitOf(i)));
+  const gains = grids.map((_, k) => { // by leaving at k, not at the final classifier
+    const gain = new Float64Array(samples), units = table.units;
+    for (let i = 0; i < samples; i++) gain[i] = (right[k * samples + i] - right[early * samples + i]) * (units ? units[i] : 1);
+    return gain;
+  });
   const scale = problem.high > problem.low ? BUCKETS / (problem.high - problem.low) : 0;
-  const bucketOf = (mean) => Math.max(0, Math.min(BUCKETS - 1, Math.floor((mean - problem.low) * scale)));
+  const { low } = problem;
   const most = new Float64Array(BUCKETS).fill(-1); // right answers of the points seen in each bucket of cost
   const sets = (order, make) => Array.from({ length: 2 ** order.length }, (_, mask) => make(order, mask));
   const price = (order, exit) => Float64Array.from(sets(order, (_, mask) => costAt(terms, problem.kept(order, mask))[exit]));
@@ -181,13 +184,14 @@ function solverOf(problem, grids) {
 
   // Of a table's cells the points that may be on the front: those with more right answers than any seen in a cheaper bucket.
   function best({ order, sizes, staying, right: hits, cost: mean, mask }) {
-    const prices = price(order, early);
+    const prices = price(order, early), bucket = new Uint16Array(mean.length);
     const allowed = sets(order, problem.allowed), within = sets(order, problem.withinOf);
+    const free = allowed.every(Boolean) && within.every((one) => one === null);
     for (let at = 0; at < mean.length; at++) {
       mean[at] = (mean[at] + staying[at] * prices[mask[at]]) / samples;
-      if (!allowed[mask[at]] || (within[mask[at]] && !indices(at, sizes).some((i, j) => i === 0 && within[mask[at]][j]))) hits[at] = -1;
-      const b = bucketOf(mean[at]);
-      if (hits[at] > most[b]) most[b] = hits[at];
+      if (!free && (!allowed[mask[at]] || (within[mask[at]] && !indices(at, sizes).some((i, j) => i === 0 && within[mask[at]][j])))) hits[at] = -1;
+      const b = (bucket[at] = Math.max(0, Math.min(BUCKETS - 1, (mean[at] - low) * scale)));
+      if (hits[at] > most[b | 0]) most[b | 0] = hits[at];
     }
     const cheaper = new Float64Array(BUCKETS);
     for (let b = 0, seen = -1; b < BUCKETS; b++) {
@@ -195,7 +199,7 @@ function solverOf(problem, grids) {
       seen = Math.max(seen, most[b]);
     }
     const close = [];
-    for (let at = 0; at < mean.length; at++) if (hits[at] > cheaper[bucketOf(mean[at])]) close.push(point(at));
+    for (let at = 0; at < mean.length; at++) if (hits[at] > cheaper[bucket[at]]) close.push(point(at));
     return undominated(close);
 
     function point(at) {
