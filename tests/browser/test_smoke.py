@@ -46,7 +46,7 @@ def test_the_links_of_the_index_lead_to_the_tools(voila, page):
     assert len(links) >= 1
     for link in links:
         assert (voila.notebooks / link).is_file(), link
-    page.get_by_role("link", name="Explorer").click()
+    page.get_by_role("link", name="Start here").click()
     expect(page).to_have_url(re.compile(r"/voila/render/explorer\.ipynb"))
     expect(page.get_by_role("heading", name="Explorer")).to_be_visible(timeout=60_000)
 
